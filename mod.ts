@@ -1,0 +1,38 @@
+export { createEngine, Engine } from "./src/engine.ts";
+export type { ConnectOptions } from "./src/arrival.ts";
+export type { Clock, EngineOptions, Limits } from "./src/options.ts";
+export type {
+  Channel,
+  History,
+  HistoryOptions,
+  PublishOptions,
+} from "./src/channel.ts";
+export type { Connection, Identity, Sink } from "./src/connection.ts";
+export type { Candidate, EngineEvents } from "./src/events.ts";
+export type {
+  Chunk,
+  Control,
+  ControlData,
+  Encoded,
+  Format,
+  Frame,
+  FrameInit,
+  Open,
+} from "./src/frame.ts";
+export type { Bounds } from "./src/log.ts";
+export type { Action, Policy } from "./src/policy.ts";
+export { createRouter, type RouterOptions } from "./src/router.ts";
+export type { Callers } from "./src/http.ts";
+export {
+  type Backplane,
+  type Draft,
+  type FeedListener,
+  type MaybePromise,
+  memory,
+  type MemoryOptions,
+  type Reading,
+  type Tops,
+} from "./src/backplane.ts";
+export type { Position } from "./src/position.ts";
+export { type Code, type DropReason, PushError } from "./src/errors.ts";
+export type { Hono } from "./src/deps.ts";

@@ -1,0 +1,168 @@
+/**
+ * A client connects, or comes back: it is checked, placed in the order, and made
+ * to follow its channels.
+ * @module
+ */
+import type { Backplane } from "./backplane.ts";
+import { Connection, type Identity } from "./connection.ts";
+import { PushError } from "./errors.ts";
+import { idOfKey, isKey, newKey } from "./key.ts";
+import { privateLog, subscriptionFault } from "./name.ts";
+import type { Node } from "./node.ts";
+import { locate, type Start } from "./resume.ts";
+
+/** The value of `since` that asks for everything that is held. */
+export const EARLIEST = "earliest";
+
+/** What a client asks for when it connects or comes back. */
+export interface ConnectOptions {
+  /** Channels and patterns; a known connection may leave them as they are. */
+  readonly channels: readonly string[];
+  /** The key of the connection to be reclaimed. */
+  readonly key?: string | undefined;
+  /** The id of what it had last, or `earliest`. */
+  readonly since?: string | undefined;
+  /** Who it is. */
+  readonly identity?: Identity | undefined;
+}
+
+/**
+ * Gives a client its connection: the one its key belongs to, or a new one. A
+ * refusal is a `PushError`, and changes nothing.
+ */
+export async function connect(
+  node: Node,
+  backplane: Backplane,
+  options: ConnectOptions,
+): Promise<Connection> {
+  const { since, identity } = options;
+  const channels = [...new Set(options.channels)];
+  checkChannels(node, channels);
+  if (options.key !== undefined && !isKey(options.key)) {
+    throw new PushError("invalid_request", "This is not a connection's key.");
+  }
+  const key = options.key ?? newKey();
+  const id = idOfKey(key);
+  let known = find(node, id, identity);
+  if (!known) {
+    if (channels.length === 0) {
+      throw new PushError("invalid_request", "No channel is named.");
+    }
+    await admit(node, { id, identity, channels });
+  }
+  const start = since === undefined || since === EARLIEST
+    ? undefined
+    : await locate(since, node, backplane);
+  if (since === EARLIEST) await fill(node, channels);
+  // From here on nothing waits. Meanwhile the same key may have come twice.
+  known = find(node, id, identity);
+  const connection = known ?? new Connection(node, id, key, identity);
+  const returns = known && !known.sink;
+  connection.detach();
+  if (!known) {
+    node.connections.set(id, connection);
+    node.follow(connection, node.logs.all, true);
+  }
+  place(node, connection, channels, since, start);
+  if (!known && start && options.key !== undefined) {
+    // Its former life may have had private messages, here or on another node.
+    const log = node.logs.open(privateLog(id), node.logs.privateFloor);
+    node.follow(connection, log, true);
+  }
+  if (!known) node.events.emit("connect", connection);
+  else if (returns) node.events.emit("return", known);
+  return connection;
+}
+
+function checkChannels(node: Node, channels: string[]): void {
+  for (const name of channels) {
+    const fault = subscriptionFault(name);
+    if (fault) throw new PushError("invalid_channel", `${name}: ${fault}`);
+  }
+  const { limits } = node.settings;
+  if (channels.length > limits.channels) {
+    throw new PushError(
+      "invalid_request",
+      `${channels.length} channels are too many; the limit is ${limits.channels}.`,
+    );
+  }
+  if (node.logs.full && channels.some((name) => !node.logs.get(name))) {
+    throw new PushError("too_many_channels", undefined, 5_000);
+  }
+}
+
+function find(
+  node: Node,
+  id: string,
+  identity: Identity | undefined,
+): Connection | undefined {
+  const known = node.connections.get(id);
+  if (known && known.identity?.subject !== identity?.subject) {
+    throw new PushError("forbidden", "This is not your connection.");
+  }
+  return known;
+}
+
+async function admit(
+  node: Node,
+  candidate: { id: string; identity: Identity | undefined; channels: string[] },
+): Promise<void> {
+  if (!await node.events.admit(candidate)) {
+    throw new PushError("forbidden", "The server refused this connection.");
+  }
+  const { connections } = node.settings.limits;
+  if (node.connections.size + node.stalled >= connections) {
+    throw new PushError(
+      "too_many_connections",
+      `This server carries ${connections} connections and is full.`,
+      1_000 + Math.floor(Math.random() * 4_000),
+    );
+  }
+}
+
+/** Reads what the backplane holds of `channels`, for `since=earliest`. */
+async function fill(node: Node, channels: string[]): Promise<void> {
+  await Promise.all(
+    channels.map((name) => node.recovery.fill(node.logs.open(name), 0)),
+  );
+}
+
+function place(
+  node: Node,
+  connection: Connection,
+  channels: string[],
+  since: string | undefined,
+  start: Start | undefined,
+): void {
+  const present = node.applied;
+  if (since === EARLIEST) connection.resume(node.epoch, 0);
+  else if (start) connection.resume(start.epoch, start.seq, start.early);
+  else connection.rewind();
+  if (channels.length > 0) {
+    follow(node, connection, channels, since !== undefined);
+  }
+  if (since !== EARLIEST) return;
+  // All that is held of the named channels; the rest begins at the present.
+  for (const log of connection.logs) {
+    const named = channels.includes(log.name);
+    connection.beginAt(log, named ? log.floor : present);
+  }
+}
+
+function follow(
+  node: Node,
+  connection: Connection,
+  channels: string[],
+  fromSent: boolean,
+): void {
+  const kept = new Set(channels);
+  for (const log of [...connection.logs]) {
+    if (log.name.startsWith("$") || kept.delete(log.name)) continue;
+    node.unfollow(connection, log);
+    node.events.emit("unsubscribe", connection, log.name);
+  }
+  for (const name of kept) {
+    node.follow(connection, node.logs.open(name), fromSent);
+    node.events.emit("subscribe", connection, name);
+  }
+}

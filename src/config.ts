@@ -1,0 +1,91 @@
+/**
+ * The stand-alone server's environment variables: one per option.
+ * @module
+ */
+import type { EngineOptions } from "./options.ts";
+import type { RouterOptions } from "./router.ts";
+
+/** What the environment says. */
+export interface Config {
+  /** `HOST`: the address to listen on (default 127.0.0.1). */
+  readonly host: string;
+  /** `PORT`: the port to listen on (default 8000). */
+  readonly port: number;
+  /** Whether only this machine can reach it. */
+  readonly local: boolean;
+  /** `HALLEY_INSECURE=1`: anyone who reaches a public host may publish. */
+  readonly insecure: boolean;
+  readonly engine: EngineOptions;
+  readonly router: RouterOptions;
+}
+
+const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
+
+/** Reads the environment; throws an `Error` that names the variable and the fault. */
+export function readConfig(env: Record<string, string | undefined>): Config {
+  const number = (name: string, most = Number.MAX_SAFE_INTEGER) => {
+    const text = env[name]?.trim();
+    if (text === undefined || text === "") return undefined;
+    const value = Number(text);
+    if (/^[0-9]+$/.test(text) && value <= most) return value;
+    const range = `a whole number from 0 to ${most}`;
+    throw new Error(`${name} is ${JSON.stringify(text)}; it must be ${range}.`);
+  };
+  const list = (name: string) => {
+    const items = (env[name] ?? "").split(",").map((item) => item.trim());
+    const named = items.filter((item) => item !== "");
+    return named.length > 0 ? named : undefined;
+  };
+  const host = env.HOST?.trim() || "127.0.0.1";
+  const local = isLoopback(host);
+  const insecure = env.HALLEY_INSECURE === "1";
+  if (!local && !insecure) {
+    throw new Error(
+      `HOST is ${host}, which others can reach, and nothing says who may ` +
+        "publish: anyone could. Listen on 127.0.0.1 behind something that " +
+        "knows its users, or set HALLEY_INSECURE=1 if that is what you want.",
+    );
+  }
+  const hosts = list("HALLEY_HOSTS") ?? (local ? LOOPBACK : undefined);
+  const origins = list("HALLEY_ORIGINS");
+  return {
+    host,
+    port: number("PORT", 65_535) ?? 8_000,
+    local,
+    insecure,
+    engine: defined({
+      heartbeat: number("HALLEY_HEARTBEAT"),
+      linger: number("HALLEY_LINGER"),
+      writeTimeout: number("HALLEY_WRITE_TIMEOUT"),
+      history: defined({
+        frames: number("HALLEY_HISTORY_FRAMES"),
+        bytes: number("HALLEY_HISTORY_BYTES"),
+        age: number("HALLEY_HISTORY_AGE"),
+      }),
+      limits: defined({
+        connections: number("HALLEY_MAX_CONNECTIONS"),
+        channels: number("HALLEY_MAX_CHANNELS"),
+        message: number("HALLEY_MAX_MESSAGE"),
+        bytes: number("HALLEY_MAX_BYTES"),
+        logs: number("HALLEY_MAX_LOGS"),
+      }),
+    }),
+    router: { ...(origins && { origins }), ...(hosts && { hosts }) },
+  };
+}
+
+/** Whether an address belongs to this machine alone. */
+export function isLoopback(address: string): boolean {
+  return address === "localhost" || /^127(\.[0-9]{1,3}){3}$/.test(address) ||
+    /^(\[?::1\]?|::ffff:127(\.[0-9]{1,3}){3})$/i.test(address);
+}
+
+type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> };
+
+/** The same without what is not there. */
+function defined<T extends object>(fields: T): Partial<Defined<T>> {
+  const entries = Object.entries(fields).filter(([, value]) =>
+    value !== undefined
+  );
+  return Object.fromEntries(entries) as Partial<Defined<T>>;
+}

@@ -1,0 +1,288 @@
+/**
+ * A client for as long as it keeps coming back: its channels, two numbers, and
+ * the response it is parked on. It owns no queue.
+ * @module
+ */
+import type { Code } from "./errors.ts";
+import { type Chunk, Control } from "./frame.ts";
+import { type Log, mergeLogs, type Reading } from "./log.ts";
+import { formatId } from "./position.ts";
+
+/** Who a request comes from, as a policy found out. */
+export interface Identity {
+  /** Who it is: reclaiming a connection takes the same subject. */
+  readonly subject: string;
+  /** Whatever else the policy wants to remember, such as a token's claims. */
+  readonly claims?: unknown;
+}
+
+/** The open response a connection is parked on. */
+export interface Sink {
+  /** `stream`, `sse`, `poll`, or a protocol's own. */
+  readonly transport: string;
+  /** Takes from the connection what is new, as far as there is room. */
+  flush(): void;
+  /** Does what is due: a heartbeat, an empty answer, an end for being slow. */
+  sweep(now: number): void;
+  /** Ends the response: why, and when to come back, in ms. */
+  close(code: Code, after?: number): void;
+}
+
+/** What a connection needs to know of its engine. */
+export interface Host {
+  /** The present order. */
+  readonly epoch: string;
+  /** The last `seq` taken from the feed: nothing above it is written or named. */
+  readonly applied: number;
+  /** The time of the present turn, in ms since 1970. */
+  readonly now: number;
+  /** The `reset` that follows a new epoch, shared by all. */
+  readonly renewal: Control;
+  /** Merged chunks of this turn, by the logs and places they came from. */
+  readonly merged: Map<string, Chunk>;
+  /** Reads what `log` no longer has above `after`; false if that takes time. */
+  recover(connection: Connection, log: Log, after: number): boolean;
+  /** A response has ended and no other has come. */
+  away(connection: Connection): void;
+}
+
+/** A client for as long as it keeps coming back. */
+export class Connection {
+  /** The public id: a hash of the key, so that any node can verify it. */
+  readonly id: string;
+  /** The secret that reclaims or ends this connection. */
+  readonly key: string;
+  /** Who it is, if the policy knows. */
+  readonly identity: Identity | undefined;
+  /** The order that `sent` and `cursor` are places in. */
+  epoch: string;
+  /** Everything of its logs up to here has been handed out. */
+  sent: number;
+  /** Everything up to here is known to have arrived. */
+  cursor: number;
+  /** Where it began: its own log holds everything above. */
+  readonly born: number;
+  /**
+   * The logs it follows: its channels, `$all`, and perhaps its own.
+   * @internal
+   */
+  readonly logs: Log[] = [];
+  /** The open response, or `undefined` while it is away. */
+  sink: Sink | undefined;
+  /** Since when it has been away, in ms since 1970. */
+  awaySince: number;
+  /** Why it went away, if that is what its end will be called. */
+  slow = false;
+  /** How many of its logs are being read from the backplane. */
+  reading = 0;
+  /** Whether its epoch is one that this node has not reached yet (O3). */
+  early = false;
+  readonly #host: Host;
+  /** Logs that begin later than `sent`: joined while lagging, or cut (O7). */
+  #begins: Map<Log, number> | undefined;
+
+  /** @internal */
+  constructor(
+    host: Host,
+    id: string,
+    key: string,
+    identity: Identity | undefined,
+  ) {
+    this.#host = host;
+    this.id = id;
+    this.key = key;
+    this.identity = identity;
+    this.epoch = host.epoch;
+    this.sent = this.cursor = this.born = host.applied;
+    this.awaySince = host.now;
+  }
+
+  /** The names and patterns it is subscribed to. */
+  get channels(): string[] {
+    return this.logs.map((log) => log.name).filter((name) => name[0] !== "$");
+  }
+
+  /** How its open response is parked; `undefined` while it is away. */
+  get transport(): string | undefined {
+    return this.sink?.transport;
+  }
+
+  /** Parks it on `sink`, in place of a former one. */
+  park(sink: Sink): void {
+    this.detach();
+    this.sink = sink;
+    this.slow = false;
+  }
+
+  /**
+   * Takes it off its response, which is closed as `replaced`: another request has
+   * the key. It is not away; what the old response still does changes nothing.
+   * @internal
+   */
+  detach(): void {
+    const former = this.sink;
+    this.sink = undefined;
+    this.awaySince = this.#host.now;
+    former?.close("replaced");
+  }
+
+  /** `sink` has ended. If another has taken its place, that changes nothing. */
+  unpark(sink: Sink): void {
+    if (this.sink !== sink) return;
+    this.sink = undefined;
+    this.awaySince = this.#host.now;
+    this.#host.away(this);
+  }
+
+  /** Hands what is new to the open response, if there is one. */
+  flush(): void {
+    this.sink?.flush();
+  }
+
+  /**
+   * Goes on from `seq`, as a returning client asks; `early` as in O3.
+   * @internal
+   */
+  resume(epoch: string, seq: number, early = false): void {
+    this.epoch = epoch;
+    this.sent = this.cursor = seq;
+    this.early = early;
+    this.#begins = undefined;
+  }
+
+  /**
+   * Goes on from what is known to have arrived.
+   * @internal
+   */
+  rewind(): void {
+    if (this.sent > this.cursor) {
+      this.resume(this.epoch, this.cursor, this.early);
+    }
+  }
+
+  /**
+   * Makes `log` begin at `seq` for this connection.
+   * @internal
+   */
+  beginAt(log: Log, seq: number): void {
+    if (seq > this.sent) (this.#begins ??= new Map()).set(log, seq);
+  }
+
+  /**
+   * Follows `log` from the present on (O10), unless it shall go on from `sent`.
+   * @internal
+   */
+  join(log: Log, fromSent = false): void {
+    if (!fromSent) {
+      this.flush();
+      if (!this.settle()) this.beginAt(log, this.#host.applied);
+    }
+    this.logs.push(log);
+  }
+
+  /**
+   * Follows `log` no more.
+   * @internal
+   */
+  leave(log: Log): void {
+    const index = this.logs.indexOf(log);
+    if (index >= 0) this.logs.splice(index, 1);
+    this.#begins?.delete(log);
+  }
+
+  /** Whether a log begins later than `sent`: `sent` alone would not say so. */
+  get cut(): boolean {
+    return this.#begins !== undefined;
+  }
+
+  /**
+   * What to write next: a `reset`, or the frames above `sent` as one chunk, or
+   * nothing. Resets come first, before any frame above the cursor (O7).
+   */
+  next(): Chunk | Control | undefined {
+    const host = this.#host;
+    if (this.early || this.reading > 0) return undefined;
+    if (this.epoch !== host.epoch) {
+      this.resume(host.epoch, host.applied);
+      return host.renewal;
+    }
+    let first: Log | undefined;
+    let several: Reading[] | undefined;
+    for (const log of this.logs) {
+      const after = this.#after(log);
+      if (log.floor > after) {
+        if (!host.recover(this, log, after)) continue;
+        if (log.floor > after) {
+          this.beginAt(log, log.floor);
+          return new Control({ type: "reset", channel: log.name });
+        }
+      }
+      if (log.top <= after) continue;
+      if (!first) first = log;
+      else {
+        several ??= [{ log: first, after: this.#after(first) }];
+        several.push({ log, after });
+      }
+    }
+    if (this.reading > 0) return undefined;
+    if (!first) {
+      this.#advance(host.applied);
+      return undefined;
+    }
+    const chunk = several
+      ? this.#merge(several)
+      : first.chunk(this.#after(first));
+    this.#advance(chunk.last);
+    return chunk;
+  }
+
+  /**
+   * Moves `sent` up to the present if nothing of its logs lies between, and says
+   * whether it stands there: only then may `applied` be named to it (O8).
+   * @internal
+   */
+  settle(): boolean {
+    const host = this.#host;
+    if (this.early || this.reading > 0 || this.epoch !== host.epoch) {
+      return false;
+    }
+    for (const log of this.logs) {
+      const after = this.#after(log);
+      if (log.top > after || log.floor > after) return false;
+    }
+    this.#advance(host.applied);
+    return this.sent === host.applied;
+  }
+
+  /** The id of what it has had, if this node may name it (O2, O8). */
+  get position(): string | undefined {
+    const { epoch, applied } = this.#host;
+    if (this.early || this.epoch !== epoch) return undefined;
+    if (this.sent > applied || this.cut) return undefined;
+    return formatId(epoch, this.sent);
+  }
+
+  #after(log: Log): number {
+    const begins = this.#begins?.get(log);
+    return begins !== undefined && begins > this.sent ? begins : this.sent;
+  }
+
+  #advance(seq: number): void {
+    if (seq > this.sent) this.sent = seq;
+    if (!this.#begins) return;
+    for (const begins of this.#begins.values()) {
+      if (begins > this.sent) return;
+    }
+    this.#begins = undefined;
+  }
+
+  #merge(readings: Reading[]): Chunk {
+    const { merged } = this.#host;
+    const key = readings.map(({ log, after }) =>
+      `${log.name}\n${log.after(after).next().value?.seq}`
+    ).join("\n");
+    let chunk = merged.get(key);
+    if (!chunk) merged.set(key, chunk = mergeLogs(readings));
+    return chunk;
+  }
+}

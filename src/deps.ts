@@ -1,0 +1,19 @@
+/**
+ * Third-party code, named once. The inline `npm:` specifiers work in a Deno
+ * program that imports Halley over HTTP (which gets no import map); for Bun,
+ * `jsconfig.json` maps them to `node_modules`.
+ * @module
+ */
+import type { Hono as HonoApp } from "npm:hono@^4.13.0";
+export { Hono as App } from "npm:hono@^4.13.0";
+export type { Context } from "npm:hono@^4.13.0";
+export { routePath } from "npm:hono@^4.13.0/route";
+export * as v from "npm:valibot@^1.5.0";
+export { customAlphabet } from "npm:nanoid@^6.0.0";
+export { Buffer } from "node:buffer";
+export { createHash } from "node:crypto";
+export { setImmediate } from "node:timers";
+export { default as process } from "node:process";
+
+/** A Hono app. */
+export type Hono = HonoApp;

@@ -1,0 +1,93 @@
+/**
+ * Hands what is new in the logs to their followers: once per turn of the event
+ * loop, in slices, so that other requests are served in between.
+ * @module
+ */
+import { setImmediate } from "./deps.ts";
+import type { Follower, Log } from "./log.ts";
+
+/** How many connections are served before others get their turn. */
+export const SLICE = 1_000;
+
+/** What a flush needs to know of its engine. */
+export interface FlushHost {
+  /** The last `seq` taken from the feed. */
+  readonly applied: number;
+  /** A new turn begins. */
+  turn(): void;
+  /** Every follower of `log` has been served since `log.passed`. */
+  passed(log: Log): void;
+}
+
+interface Pass {
+  readonly log: Log;
+  readonly began: number;
+  readonly followers: Iterator<Follower>;
+}
+
+/** The logs with something new, and the passes over their followers. */
+export class Flush {
+  readonly #host: FlushHost;
+  readonly #dirty: Log[] = [];
+  #pass: Pass | undefined;
+  #scheduled = false;
+
+  constructor(host: FlushHost) {
+    this.#host = host;
+  }
+
+  /** Marks `log`: its followers are served after this turn of the event loop. */
+  mark(log: Log): void {
+    if (log.dirty) return;
+    log.dirty = true;
+    this.#dirty.push(log);
+    this.#schedule();
+  }
+
+  /** Serves every follower of `log` now: it must be trimmed within the turn. */
+  now(log: Log): void {
+    const began = this.#host.applied;
+    for (const follower of log.followers) follower.flush();
+    this.#complete(log, began);
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#slice();
+    });
+  }
+
+  #slice(): void {
+    this.#host.turn();
+    for (let served = 0;;) {
+      const pass = this.#pass ??= this.#begin();
+      if (!pass) return;
+      for (;;) {
+        if (served++ === SLICE) return this.#schedule();
+        const { value, done } = pass.followers.next();
+        if (done) break;
+        value.flush();
+      }
+      this.#pass = undefined;
+      this.#complete(pass.log, pass.began);
+    }
+  }
+
+  #begin(): Pass | undefined {
+    const log = this.#dirty.shift();
+    if (!log) return undefined;
+    // Unmarked before its pass: what comes meanwhile marks it again, so that
+    // nobody who was served early waits for the publish after next.
+    log.dirty = false;
+    const followers = log.followers.values();
+    return { log, began: this.#host.applied, followers };
+  }
+
+  #complete(log: Log, began: number): void {
+    log.passed = Math.max(log.passed, began);
+    this.#host.passed(log);
+  }
+}

@@ -1,0 +1,168 @@
+/**
+ * What HTTP asks of every answer: problem+json, CORS, who may call, which type is
+ * wanted, and bodies that end.
+ * @module
+ */
+import { codes, PushError } from "./errors.ts";
+
+/** A refusal as `application/problem+json` (RFC 9457; PROTOCOL N8). */
+export function problem(error: PushError): Response {
+  const headers = new Headers({
+    "content-type": "application/problem+json",
+    "cache-control": "no-store",
+    "vary": "accept, origin",
+  });
+  if (error.status === 401) headers.set("www-authenticate", "Bearer");
+  if (error.retryAfter !== undefined || error.status === 503) {
+    // Whole seconds, never too early (RFC 9110, 10.2.3).
+    const seconds = Math.max(1, Math.ceil((error.retryAfter ?? 1_000) / 1_000));
+    headers.set("retry-after", String(seconds));
+  }
+  const body = {
+    title: codes[error.code].title,
+    status: error.status,
+    code: error.code,
+    detail: error.message,
+  };
+  return new Response(JSON.stringify(body), { status: error.status, headers });
+}
+
+/** Who may call from a browser. */
+export interface Callers {
+  /** Origins besides the server's own; `*` is any (default none). */
+  readonly origins?: readonly string[];
+  /** The names that `Host` may have, without port (default any). */
+  readonly hosts?: readonly string[];
+}
+
+/**
+ * Refuses a `Host` that is not one of ours: a page whose name was made to point to
+ * this machine (DNS rebinding) is told from a visitor by nothing else.
+ */
+export function checkHost(request: Request, { hosts }: Callers): void {
+  if (!hosts) return;
+  const host = hostOf(request);
+  const name = host.replace(/:[0-9]*$/, "").toLowerCase();
+  if (hosts.includes(name)) return;
+  throw new PushError("bad_origin", `The host ${name} is not served here.`);
+}
+
+/** Whether a browser's page may call: same host, listed, or no browser at all. */
+export function originAllowed(request: Request, { origins }: Callers): boolean {
+  const origin = request.headers.get("origin");
+  if (origin === null) return true;
+  if (origins?.includes("*") || origins?.includes(origin)) return true;
+  return origin !== "null" &&
+    origin.replace(/^[a-z+.-]+:\/\//, "").toLowerCase() ===
+      hostOf(request).toLowerCase();
+}
+
+function hostOf(request: Request): string {
+  const host = request.headers.get("host");
+  return host ?? request.url.split("/", 3)[2] ?? "";
+}
+
+/** Adds what a browser needs to show the answer to a page of another origin. */
+export function allowOrigin(
+  request: Request,
+  headers: Headers,
+  callers: Callers,
+): void {
+  const origin = request.headers.get("origin");
+  if (origin === null || !originAllowed(request, callers)) return;
+  headers.set("access-control-allow-origin", origin);
+  // Any origin may read, but only a listed one with the visitor's cookies.
+  if (callers.origins?.includes(origin)) {
+    headers.set("access-control-allow-credentials", "true");
+  }
+  headers.set("access-control-expose-headers", "retry-after");
+}
+
+/** Answers a preflight (WHATWG Fetch, 3.2.3) or a plain OPTIONS. */
+export function preflight(allow: string): Response {
+  return new Response(null, {
+    status: 204,
+    headers: {
+      allow,
+      "vary": "origin",
+      "access-control-allow-methods": allow,
+      "access-control-allow-headers":
+        "authorization, content-type, idempotency-key, last-event-id, push-key",
+      "access-control-max-age": "7200",
+    },
+  });
+}
+
+/**
+ * The one of `offers` that `accept` likes best (RFC 9110, 12.5.1), or `undefined`;
+ * of equally good ones the one it names first, then the one offered first.
+ */
+export function negotiate(
+  accept: string | null,
+  offers: readonly string[],
+): string | undefined {
+  const ranges = (accept ?? "*/*").toLowerCase().split(",").map(rangeOf);
+  const find = (type: string) => ranges.findIndex((r) => r.type === type);
+  let best: { offer: string; q: number; place: number } | undefined;
+  for (const offer of offers) {
+    // The most precise range that covers it says how good it is.
+    const place = [offer, offer.replace(/\/.*/, "/*"), "*/*"]
+      .map(find).find((place) => place >= 0);
+    const q = place === undefined ? 0 : ranges[place]!.q;
+    if (place === undefined || q === 0) continue;
+    if (best && (q < best.q || (q === best.q && place >= best.place))) continue;
+    best = { offer, q, place };
+  }
+  return best?.offer;
+}
+
+function rangeOf(range: string): { type: string; q: number } {
+  const [type = "", ...parameters] = range.split(";").map((part) =>
+    part.trim()
+  );
+  const weight = parameters.find((parameter) => parameter.startsWith("q="));
+  const q = weight === undefined ? 1 : Number(weight.slice(2));
+  return { type, q: q >= 0 && q <= 1 ? q : 0 };
+}
+
+/** How much of a refused body is read, so that its sender sees the answer. */
+const DRAIN_BYTES = 16_777_216;
+
+/** The text of a body of at most `limit` bytes; else `too_large`. */
+export async function readText(
+  request: Request,
+  limit: number,
+): Promise<string> {
+  const reader = request.body?.getReader();
+  if (!reader) return "";
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) break;
+    length += value.length;
+    if (length <= limit) parts.push(value);
+    if (length > DRAIN_BYTES) {
+      await reader.cancel();
+      break;
+    }
+  }
+  if (length > limit) {
+    throw new PushError("too_large", `A body may have ${limit} bytes.`);
+  }
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  try {
+    return parts.map((part) => decoder.decode(part, { stream: true })).join(
+      "",
+    ) +
+      decoder.decode();
+  } catch {
+    throw new PushError("invalid_request", "The body is not valid UTF-8.");
+  }
+}
+
+/** Reads a body to its end for nothing: Deno closes the connection otherwise. */
+export async function drain(request: Request): Promise<void> {
+  if (!request.body || request.bodyUsed) return;
+  await readText(request, 0).catch(() => {});
+}

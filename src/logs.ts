@@ -1,0 +1,210 @@
+/**
+ * All logs of an engine: which names there are, what each holds, and from where
+ * on each is complete (its floor).
+ * @module
+ */
+import type { Frame } from "./frame.ts";
+import { type Bounds, type Follower, Log } from "./log.ts";
+import { ALL, isPattern, matches, patternsOf } from "./name.ts";
+
+/** What all logs together may take. */
+export interface LogLimits {
+  /** Bytes in all logs. */
+  readonly bytes: number;
+  /** Number of logs, and of names whose floor is remembered. */
+  readonly logs: number;
+}
+
+/** The logs of one engine. */
+export class Logs {
+  /** What lies in all of them, in bytes. */
+  bytes = 0;
+  /** The floor of names it does not know. */
+  floor = 0;
+  /** The floor of private logs it does not hold (they leave no name behind). */
+  privateFloor = 0;
+  /** What `sendToAll` publishes to. */
+  readonly all: Log;
+  readonly #defaults: Bounds;
+  readonly #limits: LogLimits;
+  readonly #bounds = new Map<string, Bounds>();
+  readonly #logs = new Map<string, Log>();
+  /** Logs that nobody follows, least recently used first. */
+  readonly #idle = new Set<Log>();
+  /** The floors of logs that were dropped whole, oldest first. */
+  readonly #floors = new Map<string, number>();
+  #patterns = 0;
+
+  constructor(defaults: Bounds, limits: LogLimits) {
+    this.#defaults = defaults;
+    this.#limits = limits;
+    this.all = new Log(ALL, defaults, 0);
+    this.#logs.set(ALL, this.all);
+  }
+
+  /** The log called `name`, if it is held. */
+  get(name: string): Log | undefined {
+    return this.#logs.get(name);
+  }
+
+  /** Whether another log can be made: one that nobody follows makes room. */
+  get full(): boolean {
+    return this.#logs.size >= this.#limits.logs && this.#idle.size === 0;
+  }
+
+  /** The names of the channels whose logs are held. */
+  *channels(): Generator<string, void> {
+    for (const name of this.#logs.keys()) {
+      if (!name.startsWith("$") && !isPattern(name)) yield name;
+    }
+  }
+
+  /** Sets what the log of a channel or pattern may hold, from now on. */
+  configure(name: string, bounds: Partial<Bounds>): void {
+    const whole = { ...this.#defaults, ...bounds };
+    this.#bounds.set(name, whole);
+    const log = this.#logs.get(name);
+    if (log) log.bounds = whole;
+  }
+
+  /** The log called `name`, made if need be; `floor` is for private ones. */
+  open(name: string, floor?: number): Log {
+    let log = this.#logs.get(name);
+    if (log) return log;
+    const known = floor ?? this.#floors.get(name) ?? this.floor;
+    this.#floors.delete(name);
+    log = new Log(name, this.#bounds.get(name) ?? this.#defaults, known);
+    if (isPattern(name)) this.#fill(log);
+    this.#logs.set(name, log);
+    this.#idle.add(log);
+    while (this.#logs.size > this.#limits.logs && this.#evict(log));
+    return log;
+  }
+
+  /** The channel's log and those of the patterns that cover it. */
+  covering(channel: string): Log[] {
+    const logs = [this.open(channel)];
+    if (this.#patterns === 0) return logs;
+    for (const pattern of patternsOf(channel)) {
+      const log = this.#logs.get(pattern);
+      if (log) logs.push(log);
+    }
+    return logs;
+  }
+
+  /** Puts a frame into a log. */
+  append(log: Log, frame: Frame): void {
+    log.append(frame);
+    this.bytes += frame.size;
+    if (this.#idle.delete(log)) this.#idle.add(log);
+  }
+
+  /** Puts older frames into a log, which then holds all above `floor`. */
+  prepend(log: Log, frames: readonly Frame[], floor: number): void {
+    const before = log.bytes;
+    log.prepend(frames, floor);
+    if (this.#logs.get(log.name) === log) this.bytes += log.bytes - before;
+  }
+
+  /** Drops what a log, and all logs together, hold beyond their bounds. */
+  trim(log: Log, now: number): void {
+    const before = log.bytes;
+    log.trim(now);
+    this.bytes -= before - log.bytes;
+    while (this.bytes > this.#limits.bytes) {
+      if (this.#evict(log)) continue;
+      const held = log.bytes;
+      if (!log.shift()) return;
+      this.bytes -= held - log.bytes;
+    }
+  }
+
+  /** Whether `log` is to be flushed and trimmed before anything else comes. */
+  overflows(log: Log): boolean {
+    return log.overflows || this.bytes > this.#limits.bytes;
+  }
+
+  /** Drops what has grown too old everywhere. */
+  age(now: number): void {
+    for (const log of this.#logs.values()) {
+      this.trim(log, now);
+      if (log.length > 0 || log.pins > 0) continue;
+      if (this.#idle.has(log)) this.drop(log);
+    }
+  }
+
+  /** `follower` wants to be woken by `log`. */
+  follow(log: Log, follower: Follower, applied: number): void {
+    if (log.followers.size === 0) log.passed = applied;
+    log.followers.add(follower);
+    this.#idle.delete(log);
+  }
+
+  /** `follower` wants no more of `log`. */
+  unfollow(log: Log, follower: Follower): void {
+    if (!log.followers.delete(follower)) return;
+    if (log.followers.size === 0 && log !== this.all) this.#idle.add(log);
+  }
+
+  /** Drops a log whole; its name and floor stay, as long as there is room. */
+  drop(log: Log): void {
+    if (!this.#logs.delete(log.name)) return;
+    this.#idle.delete(log);
+    this.bytes -= log.bytes;
+    if (isPattern(log.name)) {
+      this.#patterns--;
+      return;
+    }
+    const floor = Math.max(log.floor, log.top);
+    if (log.name.startsWith("$")) {
+      this.privateFloor = Math.max(this.privateFloor, floor);
+      return;
+    }
+    if (floor <= this.floor) return;
+    this.#floors.set(log.name, floor);
+    if (this.#floors.size <= this.#limits.logs) return;
+    for (const [name, oldest] of this.#floors) {
+      this.#floors.delete(name);
+      this.floor = Math.max(this.floor, oldest);
+      return;
+    }
+  }
+
+  /** Another order begins at `floor`: nothing of the former one stays. */
+  clear(floor: number): void {
+    for (const log of [...this.#idle]) this.drop(log);
+    for (const log of this.#logs.values()) log.clear(floor);
+    this.#floors.clear();
+    this.bytes = 0;
+    this.floor = this.privateFloor = floor;
+  }
+
+  #evict(except: Log): boolean {
+    for (const log of this.#idle) {
+      if (log === except || log.pins > 0) continue;
+      this.drop(log);
+      return true;
+    }
+    return false;
+  }
+
+  /** A new pattern refers to what the channels it matches still hold. */
+  #fill(pattern: Log): void {
+    this.#patterns++;
+    let floor = this.floor;
+    for (const [name, dropped] of this.#floors) {
+      if (dropped > floor && matches(pattern.name, name)) floor = dropped;
+    }
+    const sources: Log[] = [];
+    for (const log of this.#logs.values()) {
+      if (isPattern(log.name) || !matches(pattern.name, log.name)) continue;
+      sources.push(log);
+      if (log.floor > floor) floor = log.floor;
+    }
+    const frames = sources.flatMap((log) => [...log.after(floor)]);
+    frames.sort((a, b) => a.seq - b.seq);
+    pattern.prepend(frames, floor);
+    pattern.passed = pattern.top;
+    this.bytes += pattern.bytes;
+  }
+}

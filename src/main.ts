@@ -1,0 +1,93 @@
+/**
+ * The stand-alone server: the native protocol at `/push`, set up by environment
+ * variables. Its default export serves under `deno serve` and `bun run`; for
+ * `deno run`, which serves nothing by itself, there is `start.ts`.
+ * @module
+ */
+import { isLoopback, readConfig } from "./config.ts";
+import { App, process } from "./deps.ts";
+import { createEngine } from "./engine.ts";
+import { PushError } from "./errors.ts";
+import { problem } from "./http.ts";
+import { createRouter } from "./router.ts";
+
+/** How long clients get to read their `close` frames, in ms. */
+const GRACE = 1_000;
+
+const config = configure();
+const engine = createEngine({
+  ...config.engine,
+  policy: { allow: () => true },
+});
+const app = new App()
+  .get("/healthz", (c) => c.text("ok"))
+  .route("/push", createRouter(engine, config.router))
+  .notFound((c) => {
+    const { origin } = new URL(c.req.url);
+    const detail = `Halley listens at ${origin}/push; GET /push/CHANNEL.`;
+    return problem(new PushError("not_found", detail));
+  });
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.on(signal, () => void shutdown());
+}
+console.log(banner());
+
+/** What `deno serve` and Bun ask for. */
+interface Server {
+  readonly port: number;
+  readonly hostname: string;
+  fetch(request: Request, env?: unknown): Response | Promise<Response>;
+}
+
+/** The server. */
+export default {
+  port: config.port,
+  hostname: config.host,
+  fetch(request, env) {
+    // `deno serve` listens where its own --host says, whatever HOST is.
+    const address = remoteAddress(request, env);
+    if (!config.insecure && address !== undefined && !isLoopback(address)) {
+      const detail = "This server is for its own machine; see HALLEY_INSECURE.";
+      return problem(new PushError("forbidden", detail));
+    }
+    return app.fetch(request, env as Record<string, unknown> | undefined);
+  },
+} satisfies Server as Server;
+
+function configure(): ReturnType<typeof readConfig> {
+  try {
+    return readConfig(process.env);
+  } catch (error) {
+    console.error(`halley: ${(error as Error).message}`);
+    process.exit(1);
+  }
+}
+
+function banner(): string {
+  const url = `http://${config.host}:${config.port}/push`;
+  const publish = config.local
+    ? "Anyone on this machine may publish"
+    : "ANYONE WHO REACHES THIS ADDRESS MAY PUBLISH (HALLEY_INSECURE=1)";
+  return `Halley at ${url}
+  listen:   curl -N ${url}/news
+  publish:  curl -d hello ${url}/news
+${publish}.`;
+}
+
+function remoteAddress(request: Request, env: unknown): string | undefined {
+  const { remoteAddr, requestIP } = (env ?? {}) as {
+    remoteAddr?: { hostname?: string };
+    requestIP?(request: Request): { address: string } | null;
+  };
+  return remoteAddr?.hostname ?? requestIP?.call(env, request)?.address;
+}
+
+let leaving = false;
+
+async function shutdown(): Promise<void> {
+  if (leaving) process.exit(1);
+  leaving = true;
+  setTimeout(() => process.exit(0), GRACE);
+  await engine.close();
+}

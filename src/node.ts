@@ -1,0 +1,187 @@
+/**
+ * The logs of one node, kept in order by its feed, and the connections that
+ * follow them: where publish, flush and resume meet. All of it is synchronous.
+ * @module
+ */
+import type { Backplane } from "./backplane.ts";
+import type { Connection, Host } from "./connection.ts";
+import { Events } from "./events.ts";
+import { Feed, type FeedHost } from "./feed.ts";
+import { Flush, type FlushHost } from "./flush.ts";
+import { type Chunk, Control, type Frame } from "./frame.ts";
+import type { Log } from "./log.ts";
+import { Logs } from "./logs.ts";
+import { ALL, privateLog } from "./name.ts";
+import type { Settings } from "./options.ts";
+import { formatId } from "./position.ts";
+import { Recovery, type RecoveryHost } from "./recovery.ts";
+
+/** The inside of an engine. */
+export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
+  readonly settings: Settings;
+  readonly logs: Logs;
+  readonly events: Events = new Events();
+  readonly connections: Map<string, Connection> = new Map();
+  readonly merged: Map<string, Chunk> = new Map();
+  readonly feed: Feed;
+  readonly recovery: Recovery;
+  /** The time of this turn, in ms since 1970. */
+  now: number;
+  /** Responses ended as slow whose sockets are still there. */
+  stalled = 0;
+  readonly #flush: Flush;
+  #newest: Frame | undefined;
+  /** The logs that the newest message went into. */
+  #touched: Log[] = [];
+  #renewal: Control | undefined;
+  #heartbeat: Control | undefined;
+  readonly #silent = new Control({ type: "heartbeat" });
+
+  constructor(settings: Settings, backplane: Backplane) {
+    this.settings = settings;
+    this.now = settings.clock.now();
+    this.logs = new Logs(settings.history, settings.limits);
+    this.recovery = new Recovery(this, backplane);
+    this.#flush = new Flush(this);
+    this.feed = new Feed(backplane, this);
+  }
+
+  get epoch(): string {
+    return this.feed.epoch;
+  }
+
+  get applied(): number {
+    return this.feed.applied;
+  }
+
+  /** The id of the present. */
+  get id(): string {
+    return formatId(this.epoch, this.applied);
+  }
+
+  /** The connection that a private log belongs to, if it is here. */
+  ownerOf(log: string): Connection | undefined {
+    return this.connections.get(log.slice(1));
+  }
+
+  // The feed brings a message.
+
+  append(frame: Frame): void {
+    this.#newest = frame;
+    this.#touched = this.#logsOf(frame);
+    for (const log of this.#touched) this.logs.append(log, frame);
+  }
+
+  appended(): void {
+    for (const log of this.#touched) {
+      if (log.followers.size > 0) this.#flush.mark(log);
+      if (!this.logs.overflows(log)) continue;
+      // Flushed within the turn, so that nothing unseen has to be trimmed.
+      if (log.followers.size > 0) this.#flush.now(log);
+      else this.logs.trim(log, this.now);
+    }
+    this.events.emit("message", this.#newest!);
+  }
+
+  #logsOf(frame: Frame): Log[] {
+    if (frame.log === ALL) return [this.logs.all];
+    if (!frame.log.startsWith("$")) return this.logs.covering(frame.log);
+    const owner = this.ownerOf(frame.log);
+    if (owner) return [this.#privateLogOf(owner)];
+    this.logs.privateFloor = frame.seq;
+    return [];
+  }
+
+  /** The private log of a connection: made with its first message. */
+  #privateLogOf(connection: Connection): Log {
+    const name = privateLog(connection.id);
+    const held = this.logs.get(name);
+    if (held) return held;
+    const log = this.logs.open(name, connection.born);
+    this.follow(connection, log, true);
+    connection.beginAt(log, connection.born);
+    return log;
+  }
+
+  renewed(): void {
+    this.logs.clear(this.applied);
+    this.merged.clear();
+    this.#renewal = undefined;
+    for (const connection of this.connections.values()) {
+      connection.early = false;
+    }
+    this.#flush.mark(this.logs.all);
+  }
+
+  lost(seq: number): void {
+    this.logs.clear(seq);
+    this.merged.clear();
+    this.#flush.mark(this.logs.all);
+  }
+
+  // The flush serves connections.
+
+  turn(): void {
+    this.now = this.settings.clock.now();
+    this.merged.clear();
+  }
+
+  passed(log: Log): void {
+    this.logs.trim(log, this.now);
+  }
+
+  recover(connection: Connection, log: Log, after: number): boolean {
+    return this.recovery.recover(connection, log, after);
+  }
+
+  /** The `reset` that follows a new epoch: clients go on at the present. */
+  get renewal(): Control {
+    const { id } = this;
+    if (this.#renewal?.data.type !== "reset" || this.#renewal.data.id !== id) {
+      this.#renewal = new Control({ type: "reset", id });
+    }
+    return this.#renewal;
+  }
+
+  /** A sign of life; it names the present to those who stand there. */
+  heartbeat(settled: boolean): Control {
+    if (!settled) return this.#silent;
+    const { id } = this;
+    const data = this.#heartbeat?.data;
+    if (!this.#heartbeat || (data?.type === "heartbeat" && data.id !== id)) {
+      this.#heartbeat = new Control({ type: "heartbeat", id });
+    }
+    return this.#heartbeat;
+  }
+
+  // Connections come and go.
+
+  /** Makes `connection` follow `log`. */
+  follow(connection: Connection, log: Log, fromSent = false): void {
+    connection.join(log, fromSent);
+    this.logs.follow(log, connection, this.applied);
+  }
+
+  /** Makes `connection` follow `log` no more. */
+  unfollow(connection: Connection, log: Log): void {
+    connection.leave(log);
+    this.logs.unfollow(log, connection);
+  }
+
+  /** Ends a connection: nothing of it stays but what its private log lost. */
+  remove(connection: Connection): void {
+    this.connections.delete(connection.id);
+    for (const log of connection.logs.splice(0)) {
+      this.logs.unfollow(log, connection);
+      if (log.name === privateLog(connection.id)) this.logs.drop(log);
+    }
+  }
+
+  away(connection: Connection): void {
+    this.events.emit("away", connection);
+  }
+
+  fail(error: unknown): void {
+    this.events.emit("error", error);
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * The options of an engine, with their defaults and units.
+ * @module
+ */
+import type { Backplane } from "./backplane.ts";
+import type { Bounds } from "./log.ts";
+import type { Policy } from "./policy.ts";
+
+/** What an engine takes on at most; beyond it, newcomers are refused. */
+export interface Limits {
+  /** Connections in all, away ones and stalled responses included (100,000). */
+  readonly connections: number;
+  /** Channels and patterns per connection (100). */
+  readonly channels: number;
+  /** Bytes of JSON text per message (262,144). */
+  readonly message: number;
+  /** Bytes in all logs (268,435,456). */
+  readonly bytes: number;
+  /** Number of logs (100,000). */
+  readonly logs: number;
+}
+
+/** The time an engine goes by; tests have their own. */
+export interface Clock {
+  /** Milliseconds since 1970; fractions are kept. */
+  now(): number;
+  /** Calls back once after `delay` ms; returns what prevents it. */
+  schedule(callback: () => void, delay: number): () => void;
+}
+
+/** How an engine is set up; every field has a default. */
+export interface EngineOptions {
+  /** What orders the messages (default `memory()`). */
+  readonly backplane?: Backplane;
+  /** Who may do what (default: everybody listens, only server code publishes). */
+  readonly policy?: Policy;
+  /** What each log holds (default 1,024 messages, 1 MiB, 300,000 ms). */
+  readonly history?: Partial<Bounds>;
+  /** What it takes on at most. */
+  readonly limits?: Partial<Limits>;
+  /** The longest silence on a stream, in ms (default 20,000). */
+  readonly heartbeat?: number;
+  /** How long a connection may be away before it is dropped, in ms (30,000). */
+  readonly linger?: number;
+  /** How long a stream may have no room before it is closed, in ms (30,000). */
+  readonly writeTimeout?: number;
+  /** The time it goes by (default: the system's). */
+  readonly clock?: Clock;
+}
+
+/** Every option filled in. */
+export interface Settings {
+  readonly history: Bounds;
+  readonly limits: Limits;
+  readonly heartbeat: number;
+  readonly linger: number;
+  readonly writeTimeout: number;
+  readonly clock: Clock;
+}
+
+const systemClock: Clock = {
+  now: Date.now,
+  schedule(callback, delay) {
+    const timer = setTimeout(callback, delay);
+    // A timer alone keeps no program running.
+    if (typeof timer === "object") (timer as { unref?(): void }).unref?.();
+    else globalThis.Deno?.unrefTimer?.(timer);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Fills in the defaults; throws a `RangeError` that names a wrong value. */
+export function settingsOf(options: EngineOptions): Settings {
+  const history = {
+    frames: count("history.frames", options.history?.frames, 1_024),
+    bytes: count("history.bytes", options.history?.bytes, 1_048_576),
+    age: count("history.age", options.history?.age, 300_000),
+  };
+  const limits = {
+    connections: count("limits.connections", options.limits?.connections, 1e5),
+    channels: count("limits.channels", options.limits?.channels, 100, 1),
+    message: count("limits.message", options.limits?.message, 262_144, 1),
+    bytes: count("limits.bytes", options.limits?.bytes, 268_435_456, 1),
+    logs: count("limits.logs", options.limits?.logs, 100_000, 1),
+  };
+  return {
+    history,
+    limits,
+    heartbeat: count("heartbeat", options.heartbeat, 20_000, 100),
+    linger: count("linger", options.linger, 30_000),
+    writeTimeout: count("writeTimeout", options.writeTimeout, 30_000, 1),
+    clock: options.clock ?? systemClock,
+  };
+}
+
+function count(
+  name: string,
+  value: number | undefined,
+  otherwise: number,
+  least = 0,
+): number {
+  if (value === undefined) return otherwise;
+  if (value >= least) return value;
+  throw new RangeError(`${name} is ${value}; it must be at least ${least}`);
+}

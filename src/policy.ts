@@ -1,0 +1,43 @@
+/**
+ * Who you are and what you may do: decided when a request comes in, never per
+ * message.
+ * @module
+ */
+import type { MaybePromise } from "./backplane.ts";
+import type { Identity } from "./connection.ts";
+
+/** What a client may want to do. */
+export type Action =
+  | "subscribe"
+  | "publish"
+  | "send"
+  | "sendAll"
+  | "history"
+  | "presence";
+
+/** Decides for every request; server code that calls the engine is not asked. */
+export interface Policy {
+  /**
+   * Finds out who a request comes from; `undefined` is nobody in particular.
+   * Throw a `PushError("unauthorized")` for a token that is not valid.
+   */
+  identify?(request: Request): MaybePromise<Identity | undefined>;
+  /**
+   * Whether `identity` may do `action` on a channel or pattern. It is asked at
+   * subscribe and again at every resume. Grant a pattern only if every name it
+   * matches is granted. For `send` and `sendAll`, `name` is the channel too.
+   */
+  allow?(
+    action: Action,
+    name: string,
+    identity: Identity | undefined,
+  ): MaybePromise<boolean>;
+}
+
+/**
+ * What holds where no policy says otherwise: everybody listens, and only server
+ * code publishes.
+ */
+export function allowedByDefault(action: Action): boolean {
+  return action === "subscribe" || action === "history";
+}

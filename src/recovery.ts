@@ -1,0 +1,140 @@
+/**
+ * Reads from the backplane what a node's own log does not hold (O5): the one
+ * place where a read and the feed meet.
+ * @module
+ */
+import type { Backplane, Reading } from "./backplane.ts";
+import type { Connection } from "./connection.ts";
+import type { Frame } from "./frame.ts";
+import type { Bounds, Log } from "./log.ts";
+import type { Logs } from "./logs.ts";
+import { isPattern, matches } from "./name.ts";
+
+/** How many frames one read asks for. */
+const PAGE = 1_024;
+/** How many channels of a pattern are read at once. */
+const READS = 16;
+
+/** What recovery needs to know of its engine. */
+export interface RecoveryHost {
+  readonly epoch: string;
+  readonly now: number;
+  readonly logs: Logs;
+  /** Tells the operator; whoever waited tries again at the next sweep. */
+  fail(error: unknown): void;
+}
+
+/** Reads under way, one per log, and who waits for them. */
+export class Recovery {
+  readonly #host: RecoveryHost;
+  readonly #backplane: Backplane;
+  readonly #reads = new Map<Log, Promise<boolean>>();
+
+  constructor(host: RecoveryHost, backplane: Backplane) {
+    this.#host = host;
+    this.#backplane = backplane;
+  }
+
+  /**
+   * Makes `log` hold what lies above `after`, as far as the backplane does. If
+   * that takes time the answer is false: the connection gets nothing from any log
+   * meanwhile, nothing is trimmed away from under it, and it is flushed after.
+   */
+  recover(connection: Connection, log: Log, after: number): boolean {
+    const read = this.fill(log, after);
+    if (!read) return true;
+    const pinned = [...connection.logs];
+    for (const each of pinned) each.pins++;
+    connection.reading++;
+    read.then((useful) => {
+      connection.reading--;
+      if (useful) connection.flush();
+      for (const each of pinned) {
+        if (--each.pins === 0) this.#host.logs.trim(each, this.#host.now);
+      }
+    });
+    return false;
+  }
+
+  /** The same for whoever reads the log itself; nothing if there is no need. */
+  fill(log: Log, after: number): Promise<boolean> | undefined {
+    if (!this.#backplane.read || log.floor <= Math.max(log.lost, after)) return;
+    let read = this.#reads.get(log);
+    if (!read) {
+      read = this.#fill(log, after).catch((error) => {
+        this.#host.fail(error);
+        return false;
+      }).finally(() => this.#reads.delete(log));
+      this.#reads.set(log, read);
+    }
+    return read;
+  }
+
+  async #fill(log: Log, after: number): Promise<boolean> {
+    const { epoch, logs } = this.#host;
+    const reading = isPattern(log.name)
+      ? await this.#readPattern(log, after)
+      : await this.#readLog(log.name, after, log);
+    // Another order on either side: a `reset` is on its way, and this is void.
+    if (reading.epoch !== epoch || this.#host.epoch !== epoch) return false;
+    const { frames, floor: lost } = newest(reading, log.bounds);
+    log.lost = Math.max(log.lost, lost);
+    const floor = Math.max(lost, after);
+    if (floor >= log.floor) return true;
+    // A read may be ahead of the feed (O2): the log itself has the rest, or will.
+    const older = frames.filter(({ seq }) => seq > floor && seq <= log.floor);
+    logs.prepend(log, older, floor);
+    return true;
+  }
+
+  async #readLog(name: string, after: number, log: Log): Promise<Reading> {
+    let frames: Frame[] = [];
+    for (let at = after;;) {
+      const page = await this.#backplane.read!(name, at, PAGE);
+      const whole = newest(
+        { ...page, frames: [...frames, ...page.frames] },
+        log
+          .bounds,
+      );
+      frames = whole.frames;
+      at = page.frames.at(-1)?.seq ?? at;
+      if (page.frames.length < PAGE || at >= log.floor) return whole;
+    }
+  }
+
+  async #readPattern(log: Log, after: number): Promise<Reading> {
+    const { epoch, tops, floor } = await this.#backplane.tops!();
+    const whole = { epoch, frames: [] as Frame[], floor };
+    const names: string[] = [];
+    for (const [name, top] of tops) {
+      if (top > after && matches(log.name, name)) names.push(name);
+    }
+    const next = async () => {
+      for (let name = names.pop(); name !== undefined; name = names.pop()) {
+        const reading = await this.#readLog(name, after, log);
+        whole.frames.push(...reading.frames);
+        whole.floor = Math.max(whole.floor, reading.floor);
+        if (reading.epoch !== epoch) whole.epoch = reading.epoch;
+      }
+    };
+    await Promise.all(Array.from({ length: READS }, next));
+    whole.frames.sort((a, b) => a.seq - b.seq);
+    return whole;
+  }
+}
+
+/** Of more than a log may hold, the newest; what is left out is lost. */
+function newest(
+  reading: Reading,
+  bounds: Bounds,
+): Reading & { frames: Frame[] } {
+  const { epoch, frames } = reading;
+  let first = frames.length;
+  for (let bytes = 0; first > 0 && frames.length - first < bounds.frames;) {
+    bytes += frames[first - 1]!.size;
+    if (bytes > bounds.bytes) break;
+    first--;
+  }
+  const floor = Math.max(reading.floor, frames[first - 1]?.seq ?? 0);
+  return { epoch, frames: frames.slice(first), floor };
+}

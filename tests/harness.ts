@@ -1,0 +1,69 @@
+/**
+ * What tests share: `test` under Deno and Bun, and real servers on free ports.
+ * @module
+ */
+import { process } from "../src/deps.ts";
+
+type Run = (name: string, body: () => void | Promise<void>) => void;
+
+const bun = "bun:test";
+
+/** `deno` or `bun`: whichever runs this. */
+export const runtime: "deno" | "bun" = "Deno" in globalThis ? "deno" : "bun";
+
+/** Declares a test; its name is a sentence: subject, verb, circumstance. */
+export const test: Run = runtime === "deno"
+  ? (name, body) => Deno.test(name, body)
+  : (await import(bun)).test;
+
+/** A fetch handler as runtimes call it. */
+export type Handler = (
+  request: Request,
+  // deno-lint-ignore no-explicit-any
+  env?: any,
+) => Response | Promise<Response>;
+
+/** A real server in this process. */
+export interface Server {
+  /** Its address without a trailing slash. */
+  readonly url: string;
+  readonly port: number;
+  /** Ends it and what it still holds. */
+  stop(): Promise<void>;
+}
+
+/** Serves `handler` on a free port of 127.0.0.1, as this runtime does. */
+export async function serve(handler: Handler): Promise<Server> {
+  if (runtime === "deno") {
+    const abort = new AbortController();
+    const { promise, resolve } = Promise.withResolvers<number>();
+    const server = Deno.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      signal: abort.signal,
+      onListen: ({ port }) => resolve(port),
+    }, handler);
+    const port = await promise;
+    const stop = () => {
+      abort.abort();
+      return server.finished;
+    };
+    return { url: `http://127.0.0.1:${port}`, port, stop };
+  }
+  // deno-lint-ignore no-explicit-any
+  const { Bun } = globalThis as any;
+  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: handler });
+  return {
+    url: `http://127.0.0.1:${server.port}`,
+    port: server.port,
+    stop: () => server.stop(true),
+  };
+}
+
+/** The command line of the stand-alone server under this runtime. */
+export function startCommand(): string[] {
+  const root = new URL("../", import.meta.url).pathname;
+  return runtime === "deno"
+    ? [process.execPath, "run", "-A", `${root}src/start.ts`]
+    : [process.execPath, `${root}src/main.ts`];
+}

@@ -1,0 +1,85 @@
+/**
+ * Runs the whole suite under Deno and under Bun, and says how many tests passed
+ * and failed in both. Bun comes from PATH, or from npm where there is none.
+ * @module
+ */
+const root = new URL("../", import.meta.url).pathname;
+const env = { NO_COLOR: "1", npm_config_allow_scripts: "bun" };
+
+/** Runs a command, shows what it prints, and returns it. */
+async function run(command: string[]): Promise<{ text: string; code: number }> {
+  console.log(`\n$ ${command.join(" ")}`);
+  const child = new Deno.Command(command[0]!, {
+    args: command.slice(1),
+    cwd: root,
+    env,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const decoder = new TextDecoder();
+  let text = "";
+  const show = async (
+    from: ReadableStream<Uint8Array>,
+    to: typeof Deno.stdout | typeof Deno.stderr,
+  ) => {
+    for await (const bytes of from) {
+      text += decoder.decode(bytes);
+      await to.write(bytes);
+    }
+  };
+  await Promise.all([
+    show(child.stdout, Deno.stdout),
+    show(child.stderr, Deno.stderr),
+  ]);
+  return { text, code: (await child.status).code };
+}
+
+/** Bun's command line: the one installed if it is new enough, else npm's. */
+async function findBun(): Promise<string[]> {
+  try {
+    const { stdout } = await new Deno.Command("bun", { args: ["--version"] })
+      .output();
+    const [major = 0, minor = 0] = new TextDecoder().decode(stdout)
+      .split(".").map(Number);
+    if (major > 1 || (major === 1 && minor >= 4)) return ["bun"];
+  } catch { /* There is none on PATH. */ }
+  return ["npx", "-y", "bun@1.4"];
+}
+
+function count(text: string, pattern: RegExp): number {
+  const found = [...text.matchAll(pattern)].at(-1)?.[1];
+  return found === undefined ? NaN : Number(found);
+}
+
+const [...only] = Deno.args;
+const deno = await run([Deno.execPath(), "test", "-A", ...only, "tests/"]);
+const bun = await findBun();
+const installed = await run([...bun, "install", "--frozen-lockfile"]);
+const inBun = await run([...bun, "test", "--timeout", "60000", ...only]);
+const results = [
+  {
+    name: "Deno",
+    passed: count(deno.text, /\| (\d+) passed/g),
+    failed: count(deno.text, /\| (\d+) failed/g),
+    code: deno.code,
+  },
+  {
+    name: "Bun",
+    passed: count(inBun.text, /^ *(\d+) pass$/gm),
+    failed: count(inBun.text, /^ *(\d+) fail$/gm),
+    code: inBun.code || installed.code,
+  },
+];
+let passed = 0;
+let failed = 0;
+for (const result of results) {
+  // A runtime that ran nothing has failed, and so has one that ended badly.
+  const ran = result.passed > 0;
+  const bad = result.failed || (ran && result.code === 0 ? 0 : 1);
+  passed += result.passed || 0;
+  failed += bad;
+  console.log(`${result.name}: ${result.passed} passed, ${bad} failed`);
+}
+console.log(`${passed} passed, ${failed} failed`);
+Deno.exit(failed === 0 ? 0 : 1);
