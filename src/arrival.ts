@@ -50,9 +50,14 @@ export async function connect(
     }
     await admit(node, { id, identity, channels });
   }
-  const start = since === undefined || since === EARLIEST
-    ? undefined
-    : await locate(since, node, backplane);
+  let start: Start | undefined;
+  if (since !== undefined && since !== EARLIEST) {
+    let epoch: string;
+    do {
+      epoch = node.epoch;
+      start = await locate(since, node, backplane);
+    } while (node.epoch !== epoch);
+  }
   if (since === EARLIEST) await fill(node, channels);
   // From here on nothing waits. Meanwhile the same key may have come twice.
   known = find(node, id, identity);

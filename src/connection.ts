@@ -3,7 +3,7 @@
  * the response it is parked on. It owns no queue.
  * @module
  */
-import type { Code } from "./errors.ts";
+import type { Code, DropReason } from "./errors.ts";
 import { type Chunk, Control } from "./frame.ts";
 import { type Log, mergeLogs, type Reading } from "./log.ts";
 import { formatId } from "./position.ts";
@@ -60,8 +60,8 @@ export class Connection {
   sent: number;
   /** Everything up to here is known to have arrived. */
   cursor: number;
-  /** Where it began: its own log holds everything above. */
-  readonly born: number;
+  /** Where it began in the present order: its own log holds all above. */
+  born: number;
   /**
    * The logs it follows: its channels, `$all`, and perhaps its own.
    * @internal
@@ -71,8 +71,10 @@ export class Connection {
   sink: Sink | undefined;
   /** Since when it has been away, in ms since 1970. */
   awaySince: number;
-  /** Why it went away, if that is what its end will be called. */
+  /** Whether it went away for being slow: its end is called so. */
   slow = false;
+  /** Why it was dropped, if it was: nothing can be parked on it any more. */
+  ended: DropReason | undefined;
   /** How many of its logs are being read from the backplane. */
   reading = 0;
   /** Whether its epoch is one that this node has not reached yet (O3). */
@@ -110,6 +112,7 @@ export class Connection {
   /** Parks it on `sink`, in place of a former one. */
   park(sink: Sink): void {
     this.detach();
+    if (this.ended) return sink.close(this.ended);
     this.sink = sink;
     this.slow = false;
   }

@@ -202,7 +202,7 @@ export class Engine {
       if (!this.node.events.ask(connection, reason)) return false;
     }
     const { sink } = connection;
-    this.node.remove(connection);
+    this.node.remove(connection, reason);
     connection.sink = undefined;
     sink?.close(reason, after);
     this.node.events.emit("drop", connection, reason);

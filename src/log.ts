@@ -32,7 +32,7 @@ export class Log {
   floor: number;
   /** Up to here the backplane has nothing either: reading it is of no use. */
   lost = 0;
-  /** The `seq` of its newest frame, dropped or not. */
+  /** The `seq` of its newest frame; its floor, if it holds none. */
   top: number;
   /** What lies in it, in bytes. */
   bytes = 0;
@@ -70,7 +70,7 @@ export class Log {
     this.#head = 0;
     for (const frame of frames) this.bytes += frame.size;
     this.floor = floor;
-    this.top = Math.max(this.top, this.#frames.at(-1)?.seq ?? floor);
+    this.top = this.#frames.at(-1)?.seq ?? floor;
     this.#chunks = [];
   }
 

@@ -5,6 +5,7 @@
  */
 import type { Backplane } from "./backplane.ts";
 import type { Connection, Host } from "./connection.ts";
+import type { DropReason } from "./errors.ts";
 import { Events } from "./events.ts";
 import { Feed, type FeedHost } from "./feed.ts";
 import { Flush, type FlushHost } from "./flush.ts";
@@ -93,11 +94,11 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
   }
 
   /** The private log of a connection: made with its first message. */
-  #privateLogOf(connection: Connection): Log {
+  #privateLogOf(connection: Connection, floor = connection.born): Log {
     const name = privateLog(connection.id);
     const held = this.logs.get(name);
     if (held) return held;
-    const log = this.logs.open(name, connection.born);
+    const log = this.logs.open(name, floor);
     this.follow(connection, log, true);
     connection.beginAt(log, connection.born);
     return log;
@@ -109,6 +110,7 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
     this.#renewal = undefined;
     for (const connection of this.connections.values()) {
       connection.early = false;
+      connection.born = this.applied;
     }
     this.#flush.mark(this.logs.all);
   }
@@ -116,6 +118,10 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
   lost(seq: number): void {
     this.logs.clear(seq);
     this.merged.clear();
+    // What was sent to one connection may be among it: its log has to be read.
+    for (const connection of this.connections.values()) {
+      this.#privateLogOf(connection, seq);
+    }
     this.#flush.mark(this.logs.all);
   }
 
@@ -169,7 +175,8 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
   }
 
   /** Ends a connection: nothing of it stays but what its private log lost. */
-  remove(connection: Connection): void {
+  remove(connection: Connection, reason: DropReason): void {
+    connection.ended = reason;
     this.connections.delete(connection.id);
     for (const log of connection.logs.splice(0)) {
       this.logs.unfollow(log, connection);

@@ -72,30 +72,31 @@ export class Recovery {
 
   async #fill(log: Log, after: number): Promise<boolean> {
     const { epoch, logs } = this.#host;
+    const upTo = log.floor;
     const reading = isPattern(log.name)
       ? await this.#readPattern(log, after)
       : await this.#readLog(log.name, after, log);
     // Another order on either side: a `reset` is on its way, and this is void.
     if (reading.epoch !== epoch || this.#host.epoch !== epoch) return false;
+    // Part of the feed was lost meanwhile: more is missing than was read.
+    if (log.floor !== upTo) return true;
     const { frames, floor: lost } = newest(reading, log.bounds);
     log.lost = Math.max(log.lost, lost);
     const floor = Math.max(lost, after);
-    if (floor >= log.floor) return true;
-    // A read may be ahead of the feed (O2): the log itself has the rest, or will.
-    const older = frames.filter(({ seq }) => seq > floor && seq <= log.floor);
+    if (floor >= upTo) return true;
+    const older = frames.filter(({ seq }) => seq > floor && seq <= upTo);
     logs.prepend(log, older, floor);
     return true;
   }
 
+  /** Page by page, up to where the log itself begins. */
   async #readLog(name: string, after: number, log: Log): Promise<Reading> {
     let frames: Frame[] = [];
     for (let at = after;;) {
       const page = await this.#backplane.read!(name, at, PAGE);
-      const whole = newest(
-        { ...page, frames: [...frames, ...page.frames] },
-        log
-          .bounds,
-      );
+      // A read may be ahead of the feed (O2): the log has the rest, or will.
+      frames.push(...page.frames.filter(({ seq }) => seq <= log.floor));
+      const whole = newest({ ...page, frames }, log.bounds);
       frames = whole.frames;
       at = page.frames.at(-1)?.seq ?? at;
       if (page.frames.length < PAGE || at >= log.floor) return whole;

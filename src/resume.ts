@@ -17,6 +17,7 @@ export const GONE: Start = { epoch: "", seq: 0, early: false };
 /**
  * Finds the place that `since` names. One above what this node has applied is
  * legitimate (another node was faster) unless the backplane itself is behind it.
+ * If the node has another epoch afterwards, ask again: the answer is void.
  */
 export async function locate(
   since: string,
@@ -28,9 +29,18 @@ export async function locate(
   if (at.epoch === node.epoch && at.seq <= node.applied) {
     return { ...at, early: false };
   }
-  let top: Position;
+  const top = await newest(backplane);
+  if (at.epoch === top.epoch && at.seq <= top.seq) {
+    return { ...at, early: at.epoch !== node.epoch };
+  }
+  // Ours, but it is over: the `reset` comes with the next epoch.
+  const over = at.epoch === node.epoch && at.epoch !== top.epoch;
+  return over ? { ...at, early: false } : GONE;
+}
+
+async function newest(backplane: Backplane): Promise<Position> {
   try {
-    top = await backplane.top();
+    return await backplane.top();
   } catch {
     throw new PushError(
       "unavailable",
@@ -38,13 +48,4 @@ export async function locate(
       1_000,
     );
   }
-  // The node may have moved on while we asked.
-  if (at.epoch === top.epoch) {
-    if (at.seq > top.seq) return GONE;
-    return { ...at, early: at.epoch !== node.epoch };
-  }
-  if (at.epoch === node.epoch && at.seq <= node.applied) {
-    return { ...at, early: false };
-  }
-  return GONE;
 }
