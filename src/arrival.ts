@@ -7,7 +7,7 @@ import type { Backplane } from "./backplane.ts";
 import { Connection, type Identity } from "./connection.ts";
 import { PushError } from "./errors.ts";
 import { idOfKey, isKey, newKey } from "./key.ts";
-import { privateLog, subscriptionFault } from "./name.ts";
+import { subscriptionFault } from "./name.ts";
 import type { Node } from "./node.ts";
 import { locate, type Start } from "./resume.ts";
 
@@ -65,15 +65,13 @@ export async function connect(
   const returns = known && !known.sink;
   connection.detach();
   if (!known) {
+    // It may have had private messages in a former life, here or elsewhere.
+    if (options.key !== undefined) connection.born = node.logs.privateFloor;
     node.connections.set(id, connection);
     node.follow(connection, node.logs.all, true);
   }
   place(node, connection, channels, since, start);
-  if (!known && start && options.key !== undefined) {
-    // Its former life may have had private messages, here or on another node.
-    const log = node.logs.open(privateLog(id), node.logs.privateFloor);
-    node.follow(connection, log, true);
-  }
+  if (start && options.key !== undefined) node.claim(connection);
   if (!known) node.events.emit("connect", connection);
   else if (returns) node.events.emit("return", known);
   return connection;

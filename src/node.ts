@@ -100,8 +100,18 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
     if (held) return held;
     const log = this.logs.open(name, floor);
     this.follow(connection, log, true);
+    // A new connection that resumes from an old place had no messages there.
     connection.beginAt(log, connection.born);
     return log;
+  }
+
+  /** A returning client may have missed private messages that came elsewhere. */
+  claim(connection: Connection): void {
+    const { id, epoch, sent, born } = connection;
+    if (epoch !== this.epoch || sent >= born) return;
+    const name = privateLog(id);
+    if (this.logs.get(name)) return;
+    this.follow(connection, this.logs.open(name, born), true);
   }
 
   renewed(): void {
@@ -111,6 +121,7 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
     for (const connection of this.connections.values()) {
       connection.early = false;
       connection.born = this.applied;
+      this.claim(connection);
     }
     this.#flush.mark(this.logs.all);
   }

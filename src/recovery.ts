@@ -48,7 +48,9 @@ export class Recovery {
     connection.reading++;
     read.then((useful) => {
       connection.reading--;
-      if (useful) connection.flush();
+      // A `reset` for a new epoch may have been waiting for this.
+      const renewed = connection.epoch !== this.#host.epoch;
+      if (useful || renewed) connection.flush();
       for (const each of pinned) {
         if (--each.pins === 0) this.#host.logs.trim(each, this.#host.now);
       }

@@ -41,6 +41,8 @@ export class World {
   feedFloor = 0;
   /** How often an engine was told that part of the feed is lost. */
   losses = 0;
+  /** How many questions it has failed to answer. */
+  failures = 0;
   readonly #floors = new Map<string, number>();
   readonly #keys = new Map<string, { position: Position; data: string }>();
   readonly #feeds = new Map<number, FeedCursor>();
@@ -123,6 +125,7 @@ export class World {
   /** Answers the oldest question, or fails it. */
   answer(fail = false): void {
     const question = this.questions.shift();
+    if (question && fail) this.failures++;
     if (fail) question?.fail();
     else question?.answer();
   }
