@@ -13,11 +13,10 @@ import {
   StreamFrame,
   SubscribeRequest,
 } from "../src/wire.ts";
-import { test } from "./harness.ts";
+import { manualClock, test } from "./harness.ts";
 import {
   type Halley,
   listen,
-  ManualClock,
   poll,
   publish,
   type Received,
@@ -102,7 +101,6 @@ test("parse() shows a value short and without control characters (N8)", () => {
 /** What a stream says in a life with everything in it, from `open` to `close`. */
 async function life(halley: Halley, accept: string): Promise<Received[]> {
   const { engine, url } = halley;
-  const clock = engine.node.settings.clock as ManualClock;
   const { id } = v.parse(
     PublishAnswer,
     await (await publish(`${url}/old`, 0)).json(),
@@ -124,8 +122,8 @@ async function life(halley: Halley, accept: string): Promise<Received[]> {
   const second = await listener.next();
   await publish(`${url}/all?to=*`, "all");
   const third = await listener.next();
-  clock.time += engine.node.settings.heartbeat;
-  engine.sweep(clock.time);
+  const { clock, heartbeat } = engine.node.settings;
+  engine.sweep(clock.now() + heartbeat);
   const beat = await listener.next();
   engine.drop(open!.frame.connection, "kicked");
   const rest = await listener.rest();
@@ -137,7 +135,7 @@ async function life(halley: Halley, accept: string): Promise<Received[]> {
 for (const accept of ["text/event-stream", "application/x-ndjson"]) {
   test(`every frame of ${accept} passes its schema, and every kind is there (N3, N4)`, async () => {
     await using halley = await start({
-      clock: new ManualClock(),
+      clock: manualClock(),
       history: { frames: 1 },
     });
     const all = await life(halley, accept);

@@ -2,14 +2,13 @@
  * A Halley at `/push` on a real socket, and clients of it.
  * @module
  */
-import { setImmediate } from "node:timers";
 import { createEngine, type Engine } from "../../src/engine.ts";
 import { App, v } from "../../src/deps.ts";
 import type { Callers } from "../../src/http.ts";
-import type { Clock, EngineOptions } from "../../src/options.ts";
+import type { EngineOptions } from "../../src/options.ts";
 import { createRouter } from "../../src/router.ts";
 import { PollAnswer, Problem, StreamFrame } from "../../src/wire.ts";
-import { serve } from "../harness.ts";
+import { serve, turn } from "../harness.ts";
 import { EventReader } from "./events.ts";
 
 /** An engine, and where it is served. */
@@ -41,24 +40,6 @@ export async function start(
     stop,
     [Symbol.asyncDispose]: stop,
   };
-}
-
-/** Time that stands still until a test moves it; nothing is ever scheduled. */
-export class ManualClock implements Clock {
-  time = 1_800_000_000_000;
-
-  now(): number {
-    return this.time;
-  }
-
-  schedule(): () => void {
-    return () => {};
-  }
-}
-
-/** One turn of the event loop. */
-export function turn(): Promise<void> {
-  return new Promise((resolve) => void setImmediate(resolve));
 }
 
 /** Waits, turn by turn, until `condition` holds. */
