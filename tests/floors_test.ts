@@ -1,0 +1,112 @@
+/** How the house is built: who may import whom, and how large a file may be. */
+import { assert, assertEquals } from "@std/assert";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { test } from "./harness.ts";
+
+/** A file imports only from floors below its own, types included. */
+const floors = [
+  ["deps.ts", "errors.ts", "position.ts", "runtime.ts"],
+  ["frame.ts", "http.ts", "key.ts", "message.ts", "name.ts"],
+  ["backplane.ts", "channel.ts", "log.ts", "wire.ts"],
+  ["connection.ts", "feed.ts", "flush.ts", "logs.ts", "resume.ts"],
+  ["events.ts", "policy.ts", "recovery.ts"],
+  ["options.ts"],
+  ["node.ts"],
+  ["arrival.ts"],
+  ["engine.ts"],
+  ["transport/poll.ts", "transport/stream.ts"],
+  ["router.ts"],
+  ["config.ts"],
+  ["main.ts"],
+  ["start.ts"],
+];
+
+const root = new URL("../", import.meta.url);
+const floorOf = new Map<string, number>(
+  floors.flatMap((files, floor) =>
+    files.map((file) => [`src/${file}`, floor] as const)
+  ),
+);
+
+function read(path: string): string {
+  return readFileSync(new URL(path, root), "utf8");
+}
+
+/** Every file of `src`, as `src/…`. */
+function sources(folder = "src"): string[] {
+  const entries = readdirSync(new URL(folder, root), { withFileTypes: true });
+  return entries.flatMap((entry) => {
+    const path = `${folder}/${entry.name}`;
+    if (entry.isDirectory()) return sources(path);
+    return path.endsWith(".ts") ? [path] : [];
+  }).sort();
+}
+
+/** What a file imports or re-exports; examples in comments do not count. */
+function specifiers(path: string): string[] {
+  const code = read(path).replace(/\/\*[^]*?\*\//g, "")
+    .replace(/^\s*\/\/.*$/gm, "");
+  const named = code.matchAll(
+    /(?:^|[^.\w])(?:from|import)\s*\(?\s*(["'])(.+?)\1/g,
+  );
+  return [...named].map((match) => match[2]!);
+}
+
+/** The files of this repository that a file imports. */
+function imports(path: string): string[] {
+  return specifiers(path).filter((specifier) => specifier.startsWith("."))
+    .map((specifier) => new URL(specifier, new URL(path, root)).href)
+    .map((href) => href.slice(root.href.length));
+}
+
+test("imports are found: values, types, re-exports, over several lines", () => {
+  assertEquals(imports("src/start.ts"), ["src/main.ts"]);
+  assert(imports("src/policy.ts").includes("src/connection.ts"));
+  assert(imports("src/router.ts").includes("src/transport/poll.ts"));
+  assert(imports("mod.ts").includes("src/backplane.ts"));
+  assert(specifiers("src/deps.ts").includes("node:crypto"));
+});
+
+test("every file of src has its floor, and every floor its files", () => {
+  assertEquals([...floorOf.keys()].sort(), sources());
+});
+
+test("a file imports only from floors below its own", () => {
+  for (const path of sources()) {
+    const floor = floorOf.get(path) ?? Infinity;
+    for (const target of imports(path)) {
+      assert(existsSync(new URL(target, root)), `${path} imports ${target}`);
+      const below = floorOf.get(target) ?? Infinity;
+      assert(below < floor, `${path} (${floor}) imports ${target} (${below})`);
+    }
+  }
+});
+
+test("client.ts reaches nothing of the server but its table of errors", () => {
+  const reached = new Set(["client.ts"]);
+  for (const path of reached) {
+    for (const target of imports(path)) reached.add(target);
+    const foreign = specifiers(path).filter((name) => !name.startsWith("."));
+    assertEquals(foreign, [], `${path} imports nothing third-party`);
+  }
+  for (const path of reached) {
+    const own = path === "client.ts" || path.startsWith("src/client/");
+    assert(own || path === "src/errors.ts", `client.ts reaches ${path}`);
+  }
+});
+
+test("only src/deps.ts names third-party code and the runtime's own modules", () => {
+  for (const path of [...sources(), "mod.ts"]) {
+    if (path === "src/deps.ts") continue;
+    const foreign = specifiers(path).filter((name) => !/^\.\.?\//.test(name));
+    assertEquals(foreign, [], path);
+  }
+});
+
+test("no file of src has more than 300 lines", () => {
+  const long = sources().map((path) => {
+    const lines = read(path).split("\n").length - 1;
+    return `${path}: ${lines}`;
+  }).filter((text) => Number(text.split(": ")[1]) > 300);
+  assertEquals(long, []);
+});
