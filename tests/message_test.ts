@@ -45,12 +45,21 @@ function fail(message: string): never {
   throw new Error(message);
 }
 
-test("jsonText() refuses what is nested too deeply", () => {
+test("jsonText() is exact or a refusal for what is nested very deeply", () => {
+  const depth = 1_000_000;
   let deep: unknown = 0;
-  for (let i = 0; i < 1_000_000; i++) deep = [deep];
-  const error = refusal(deep, 10_000_000);
-  assertEquals(error.code, "invalid_json");
-  assertEquals(error.message, "Not JSON: it is nested too deeply");
+  for (let i = 0; i < depth; i++) deep = [deep];
+  let outcome: string;
+  try {
+    outcome = jsonText(deep, 10_000_000);
+  } catch (error) {
+    assert(error instanceof PushError);
+    outcome = `${error.code}, ${error.message}`;
+  }
+  // Runtimes differ in how deep they can go.
+  const whole = "[".repeat(depth) + "0" + "]".repeat(depth);
+  const refused = "invalid_json, Not JSON: it is nested too deeply";
+  assert(outcome === whole || outcome === refused, outcome.slice(0, 100));
 });
 
 test("jsonText() refuses more than limit bytes, and says how many they are", () => {

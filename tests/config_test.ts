@@ -1,0 +1,109 @@
+/** The stand-alone server's environment variables: one per option. */
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { isLoopback, readConfig } from "../src/config.ts";
+import { settingsOf } from "../src/options.ts";
+import { test } from "./harness.ts";
+
+test("readConfig() listens on this machine alone, at 8000, by default", () => {
+  const { host, port, local, insecure, engine, router } = readConfig({});
+  assertEquals([host, port, local, insecure], [
+    "127.0.0.1",
+    8_000,
+    true,
+    false,
+  ]);
+  const { clock: _, ...settings } = settingsOf(engine);
+  const { clock: __, ...defaults } = settingsOf({});
+  assertEquals(settings, defaults);
+  assertEquals(router, { hosts: ["localhost", "127.0.0.1", "[::1]"] });
+});
+
+test("readConfig() takes every option of the engine from its variable", () => {
+  const { engine, port } = readConfig({
+    PORT: "0",
+    HALLEY_HEARTBEAT: "1001",
+    HALLEY_LINGER: "1002",
+    HALLEY_WRITE_TIMEOUT: "1003",
+    HALLEY_HISTORY_FRAMES: "1004",
+    HALLEY_HISTORY_BYTES: "1005",
+    HALLEY_HISTORY_AGE: "1006",
+    HALLEY_MAX_CONNECTIONS: "1007",
+    HALLEY_MAX_CHANNELS: "1008",
+    HALLEY_MAX_MESSAGE: "1009",
+    HALLEY_MAX_BYTES: "1010",
+    HALLEY_MAX_LOGS: "1011",
+  });
+  assertEquals([engine, port], [{
+    heartbeat: 1_001,
+    linger: 1_002,
+    writeTimeout: 1_003,
+    history: { frames: 1_004, bytes: 1_005, age: 1_006 },
+    limits: {
+      connections: 1_007,
+      channels: 1_008,
+      message: 1_009,
+      bytes: 1_010,
+      logs: 1_011,
+    },
+  }, 0]);
+});
+
+test("readConfig() takes lists of origins and hosts, separated by commas", () => {
+  const { router } = readConfig({
+    HALLEY_ORIGINS: " https://a.example , https://b.example,",
+    HALLEY_HOSTS: "push.example",
+  });
+  assertEquals(router, {
+    origins: ["https://a.example", "https://b.example"],
+    hosts: ["push.example"],
+  });
+});
+
+test("readConfig() takes an empty variable for none", () => {
+  const { port, host, engine } = readConfig({
+    PORT: "",
+    HOST: " ",
+    HALLEY_LINGER: "",
+    HALLEY_ORIGINS: " , ",
+  });
+  assertEquals([port, host, engine.linger], [8_000, "127.0.0.1", undefined]);
+});
+
+test("readConfig() names a variable that is no whole number, and its value", () => {
+  for (const value of ["x", "-1", "1.5", "1e3", "0x10", "99999999999999999"]) {
+    const read = () => readConfig({ HALLEY_LINGER: value });
+    assertThrows(read, Error, `HALLEY_LINGER is ${JSON.stringify(value)}; `);
+  }
+  const text = 'PORT is "65536"; it must be a whole number from 0 to 65535.';
+  assertThrows(() => readConfig({ PORT: "65536" }), Error, text);
+});
+
+test("readConfig() names a variable that is too small for its option", () => {
+  const least = { HALLEY_HEARTBEAT: "99", HALLEY_MAX_LOGS: "0" };
+  for (const [name, value] of Object.entries(least)) {
+    assertThrows(() => readConfig({ [name]: value }), Error, name);
+  }
+});
+
+test("readConfig() refuses a public host unless HALLEY_INSECURE says so", () => {
+  for (const HOST of ["0.0.0.0", "::", "192.168.1.2", "push.example"]) {
+    const error = assertThrows(() => readConfig({ HOST }), Error);
+    assert(error.message.startsWith(`HOST is ${HOST}, `));
+    assert(error.message.includes("HALLEY_INSECURE=1"));
+    assertThrows(() => readConfig({ HOST, HALLEY_INSECURE: "yes" }), Error);
+    const config = readConfig({ HOST, HALLEY_INSECURE: "1" });
+    assertEquals([config.local, config.insecure], [false, true]);
+    assertEquals(config.router, {}, "any Host header");
+  }
+});
+
+test("isLoopback() is true of this machine's addresses alone", () => {
+  const own = ["localhost", "127.0.0.1", "127.1.2.3", "::1", "[::1]"];
+  for (const address of [...own, "::ffff:127.0.0.1"]) {
+    assert(isLoopback(address), address);
+  }
+  const others = ["0.0.0.0", "::", "128.0.0.1", "127.0.0.1.example", "::2"];
+  for (const address of [...others, "localhost.example", "", "1270.0.0.1"]) {
+    assert(!isLoopback(address), address);
+  }
+});
