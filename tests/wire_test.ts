@@ -1,13 +1,15 @@
 /** PROTOCOL N1 to N9 in code: requests are checked, frames keep their schemas. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { readFile } from "node:fs/promises";
 import { v } from "../src/deps.ts";
-import { PushError } from "../src/errors.ts";
+import { codes, PushError } from "../src/errors.ts";
 import { newKey } from "../src/key.ts";
 import {
   ControlFrame,
   LeaveRequest,
   parse,
   PollAnswer,
+  Problem,
   PublishAnswer,
   PublishRequest,
   StreamFrame,
@@ -191,4 +193,31 @@ test("a poll's answer passes its schema, with messages and with resets (N5)", as
   assertEquals(foreign.reset, true);
   assertEquals(foreign.messages, []);
   assertEquals(foreign.id, halley.engine.node.id);
+});
+
+test("PROTOCOL.md lists every code with its status and whether to retry (N8)", async () => {
+  const file = new URL("../src/PROTOCOL.md", import.meta.url);
+  const text = await readFile(file, "utf8");
+  const rows = text.matchAll(/^\| `(\w+)` +\| (\d+) +\| (yes|no) +\| \w/gm);
+  const told = [...rows].map(([, code, status, retry]) => {
+    return [code, { status: Number(status), retryable: retry === "yes" }];
+  });
+  const known = Object.entries(codes)
+    .map(([code, { status, retryable }]) => [code, { status, retryable }]);
+  assertEquals(Object.fromEntries(told), Object.fromEntries(known));
+});
+
+test("every frame and answer that PROTOCOL.md shows passes its schema (N3 to N8)", async () => {
+  const file = new URL("../src/PROTOCOL.md", import.meta.url);
+  const text = await readFile(file, "utf8");
+  const shown = [
+    ...text.matchAll(/^(?:data: )?(\{"(?:type|connection|id|title)":.*\})$/gm),
+  ]
+    .map(([, json]) => JSON.parse(json!));
+  const schemas = [StreamFrame, PollAnswer, PublishAnswer, Problem];
+  for (const value of shown) {
+    const fits = schemas.some((schema) => v.is(schema, value));
+    assert(fits, JSON.stringify(value));
+  }
+  assert(shown.length > 12, `only ${shown.length} found`);
 });

@@ -138,3 +138,13 @@ test("a quiet stream beats within its heartbeat, with the present as id (N4)", a
   assertEquals(received!.lastEventId, id);
   await listener.close();
 });
+
+test("a short heartbeat is kept too, by the engine's own timer (N4)", async () => {
+  const clock = manualClock();
+  await using halley = await start({ clock, heartbeat: 500 });
+  const { listener } = await subscribe(`${halley.url}/a`);
+  clock.advance(500);
+  await publish(`${halley.url}/a`, "after 500 ms");
+  assertEquals((await listener.next())!.frame.type, "heartbeat");
+  await listener.close();
+});
