@@ -3,10 +3,27 @@ export type { ConnectOptions } from "./src/arrival.ts";
 export type { Clock, EngineOptions, Limits } from "./src/options.ts";
 export type {
   Channel,
+  ChannelEvents,
+  ChannelOptions,
   History,
   HistoryOptions,
+  Present,
   PublishOptions,
 } from "./src/channel.ts";
+export type {
+  SchemaIssue,
+  SchemaResult,
+  StandardSchema,
+} from "./src/schema.ts";
+export {
+  type ChannelStreamOptions,
+  type EndReason,
+  type Out,
+  type ProduceOptions,
+  type Producer,
+  stream,
+  type StreamOptions,
+} from "./src/respond.ts";
 export type { Connection, Identity, Sink } from "./src/connection.ts";
 export type { Candidate, EngineEvents } from "./src/events.ts";
 export type {

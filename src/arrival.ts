@@ -7,7 +7,12 @@ import type { Backplane } from "./backplane.ts";
 import { Connection, type Identity } from "./connection.ts";
 import { PushError } from "./errors.ts";
 import { idOfKey, isKey, newKey } from "./key.ts";
-import { subscriptionFault } from "./name.ts";
+import {
+  isPattern,
+  presenceLog,
+  privateLog,
+  subscriptionFault,
+} from "./name.ts";
 import type { Node } from "./node.ts";
 import { locate, type Start } from "./resume.ts";
 
@@ -22,6 +27,8 @@ export interface ConnectOptions {
   readonly key?: string | undefined;
   /** The id of what it had last, or `earliest`. */
   readonly since?: string | undefined;
+  /** Whether it wants to see who joins and leaves its channels. */
+  readonly watch?: boolean | undefined;
   /** Who it is. */
   readonly identity?: Identity | undefined;
 }
@@ -38,6 +45,10 @@ export async function connect(
   const { since, identity } = options;
   const channels = [...new Set(options.channels)];
   checkChannels(node, channels);
+  if (options.watch && channels.some(isPattern)) {
+    const detail = "Joins and leaves are told for channels, not for patterns.";
+    throw new PushError("invalid_request", detail);
+  }
   if (options.key !== undefined && !isKey(options.key)) {
     throw new PushError("invalid_request", "This is not a connection's key.");
   }
@@ -61,6 +72,7 @@ export async function connect(
   if (since === EARLIEST) await fill(node, channels);
   // From here on nothing waits. Meanwhile the same key may have come twice.
   known = find(node, id, identity);
+  if (!known) checkRoom(node);
   const connection = known ?? new Connection(node, id, key, identity);
   const returns = known && !known.sink;
   connection.detach();
@@ -70,7 +82,7 @@ export async function connect(
     node.connections.set(id, connection);
     node.follow(connection, node.logs.all, true);
   }
-  place(node, connection, channels, since, start);
+  place(node, connection, options, channels, start);
   if (start && options.key !== undefined) node.claim(connection);
   if (!known) node.events.emit("connect", connection);
   else if (returns) node.events.emit("return", known);
@@ -113,6 +125,11 @@ async function admit(
   if (!await node.events.admit(candidate)) {
     throw new PushError("forbidden", "The server refused this connection.");
   }
+  checkRoom(node);
+}
+
+function checkRoom(node: Node): void {
+  if (node.closed) throw new PushError("shutdown");
   const { connections } = node.settings.limits;
   if (node.connections.size + node.stalled >= connections) {
     throw new PushError(
@@ -125,16 +142,19 @@ async function admit(
 
 /** Reads what the backplane holds of `channels`, for `since=earliest`. */
 async function fill(node: Node, channels: string[]): Promise<void> {
-  await Promise.all(
-    channels.map((name) => node.recovery.fill(node.logs.open(name), 0)),
+  const reads = channels.map((name) =>
+    node.recovery.fill(node.logs.open(name), 0)
   );
+  for (const useful of await Promise.all(reads)) {
+    if (useful === false) throw new PushError("unavailable");
+  }
 }
 
 function place(
   node: Node,
   connection: Connection,
+  { since, watch }: ConnectOptions,
   channels: string[],
-  since: string | undefined,
   start: Start | undefined,
 ): void {
   const present = node.applied;
@@ -142,7 +162,9 @@ function place(
   else if (start) connection.resume(start.epoch, start.seq, start.early);
   else connection.rewind();
   if (channels.length > 0) {
-    follow(node, connection, channels, since !== undefined);
+    const watched = watch ? channels.map(presenceLog) : [];
+    const names = [...channels, ...watched];
+    follow(node, connection, names, since !== undefined);
   }
   if (since !== EARLIEST) return;
   // All that is held of the named channels; the rest begins at the present.
@@ -155,17 +177,19 @@ function place(
 function follow(
   node: Node,
   connection: Connection,
-  channels: string[],
+  names: string[],
   fromSent: boolean,
 ): void {
-  const kept = new Set(channels);
+  const wanted = new Set(names);
   for (const log of [...connection.logs]) {
-    if (log.name.startsWith("$") || kept.delete(log.name)) continue;
-    node.unfollow(connection, log);
-    node.events.emit("unsubscribe", connection, log.name);
+    const implied = log === node.logs.all ||
+      log.name === privateLog(connection.id);
+    if (!implied && !wanted.delete(log.name)) node.unfollow(connection, log);
   }
-  for (const name of kept) {
-    node.follow(connection, node.logs.open(name), fromSent);
-    node.events.emit("subscribe", connection, name);
+  for (const name of wanted) {
+    const own = name.startsWith("$");
+    const log = node.logs.open(name, own ? node.applied : undefined);
+    node.follow(connection, log, fromSent);
+    if (!own) node.events.emit("subscribe", connection, name);
   }
 }

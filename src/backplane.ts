@@ -80,6 +80,8 @@ export interface Tops {
  * It MUST NOT call a listener after its `stop` has returned.
  */
 export interface Backplane {
+  /** Whether it reaches this process only. */
+  readonly local?: boolean;
   /** Puts a message into the order; its place, once that is certain. */
   publish(draft: Draft): MaybePromise<Position>;
   /**
@@ -132,11 +134,15 @@ export function memory(options: MemoryOptions = {}): Backplane {
   function repeated(draft: Draft, key: string): Position | undefined {
     const digest = digestOf(draft);
     for (const [oldest, { time }] of keys) {
-      if (time > draft.time - keyAge && keys.size < maxKeys) break;
+      if (time > draft.time - keyAge) break;
       keys.delete(oldest);
     }
     const known = keys.get(key);
     if (!known) {
+      for (const oldest of keys.keys()) {
+        if (keys.size < maxKeys) break;
+        keys.delete(oldest);
+      }
       keys.set(key, { seq: seq + 1, time: draft.time, digest });
       return undefined;
     }
@@ -150,13 +156,22 @@ export function memory(options: MemoryOptions = {}): Backplane {
   }
 
   function deliver(): void {
+    const failed: unknown[] = [];
     for (let i = 0; i < queue.length; i++) {
-      for (const listener of listeners) listener.frame(queue[i]!);
+      for (const listener of listeners) {
+        try {
+          listener.frame(queue[i]!);
+        } catch (error) {
+          failed.push(error);
+        }
+      }
     }
     queue.length = 0;
+    if (failed.length > 0) throw failed[0];
   }
 
   return {
+    local: true,
     publish(draft) {
       if (closed) {
         throw new PushError("unavailable", "The backplane is closed.");

@@ -23,12 +23,16 @@ const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
 
 /** Reads the environment; throws an `Error` that names the variable and the fault. */
 export function readConfig(env: Record<string, string | undefined>): Config {
-  const number = (name: string, most = Number.MAX_SAFE_INTEGER) => {
+  const number = (
+    name: string,
+    least = 0,
+    most = Number.MAX_SAFE_INTEGER,
+  ) => {
     const text = env[name]?.trim();
     if (text === undefined || text === "") return undefined;
     const value = Number(text);
-    if (/^[0-9]+$/.test(text) && value <= most) return value;
-    const range = `a whole number from 0 to ${most}`;
+    if (/^[0-9]+$/.test(text) && value >= least && value <= most) return value;
+    const range = `a whole number from ${least} to ${most}`;
     throw new Error(`${name} is ${JSON.stringify(text)}; it must be ${range}.`);
   };
   const list = (name: string) => {
@@ -50,13 +54,13 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   const origins = list("HALLEY_ORIGINS");
   return {
     host,
-    port: number("PORT", 65_535) ?? 8_000,
+    port: number("PORT", 0, 65_535) ?? 8_000,
     local,
     insecure,
     engine: defined({
-      heartbeat: number("HALLEY_HEARTBEAT"),
+      heartbeat: number("HALLEY_HEARTBEAT", 100),
       linger: number("HALLEY_LINGER"),
-      writeTimeout: number("HALLEY_WRITE_TIMEOUT"),
+      writeTimeout: number("HALLEY_WRITE_TIMEOUT", 1),
       history: defined({
         frames: number("HALLEY_HISTORY_FRAMES"),
         bytes: number("HALLEY_HISTORY_BYTES"),
@@ -64,10 +68,10 @@ export function readConfig(env: Record<string, string | undefined>): Config {
       }),
       limits: defined({
         connections: number("HALLEY_MAX_CONNECTIONS"),
-        channels: number("HALLEY_MAX_CHANNELS"),
-        message: number("HALLEY_MAX_MESSAGE"),
-        bytes: number("HALLEY_MAX_BYTES"),
-        logs: number("HALLEY_MAX_LOGS"),
+        channels: number("HALLEY_MAX_CHANNELS", 1),
+        message: number("HALLEY_MAX_MESSAGE", 1),
+        bytes: number("HALLEY_MAX_BYTES", 1),
+        logs: number("HALLEY_MAX_LOGS", 1),
       }),
     }),
     router: { ...(origins && { origins }), ...(hosts && { hosts }) },

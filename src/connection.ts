@@ -209,16 +209,13 @@ export class Connection {
       this.resume(host.epoch, host.applied);
       return host.renewal;
     }
+    let cut: Log | undefined;
     let first: Log | undefined;
     let several: Reading[] | undefined;
     for (const log of this.logs) {
       const after = this.#after(log);
-      if (log.floor > after) {
-        if (!host.recover(this, log, after)) continue;
-        if (log.floor > after) {
-          this.beginAt(log, log.floor);
-          return new Control({ type: "reset", channel: log.name });
-        }
+      if (log.floor > after && host.recover(this, log, after)) {
+        if (log.floor > after) cut ??= log;
       }
       if (log.top <= after) continue;
       if (!first) first = log;
@@ -228,6 +225,10 @@ export class Connection {
       }
     }
     if (this.reading > 0) return undefined;
+    if (cut) {
+      this.beginAt(cut, cut.floor);
+      return new Control({ type: "reset", channel: cut.name });
+    }
     if (!first) {
       this.#advance(host.applied);
       return undefined;

@@ -2,25 +2,29 @@
  * The public face of one node: publish, connect, drop, listen.
  * @module
  */
+import { Alarm } from "./alarm.ts";
 import { connect, type ConnectOptions } from "./arrival.ts";
 import { type Backplane, memory } from "./backplane.ts";
-import type {
-  Channel,
-  History,
-  HistoryOptions,
-  PublishOptions,
+import {
+  type Channel,
+  type ChannelOptions,
+  type History,
+  type HistoryOptions,
+  onChannel,
+  type Present,
+  type PublishOptions,
 } from "./channel.ts";
 import type { Connection, Identity } from "./connection.ts";
 import { type DropReason, PushError } from "./errors.ts";
 import type { EngineEvents } from "./events.ts";
-import type { Bounds } from "./log.ts";
-import { jsonText } from "./message.ts";
-import { ALL, channelFault, privateLog, subscriptionFault } from "./name.ts";
+import { readHistory } from "./history.ts";
+import { ALL, privateLog, subscriptionFault } from "./name.ts";
+import { watchForNeighbours } from "./neighbour.ts";
 import { Node } from "./node.ts";
-import { type EngineOptions, settingsOf } from "./options.ts";
+import { boundsOf, type EngineOptions, settingsOf } from "./options.ts";
 import { type Action, allowedByDefault, type Policy } from "./policy.ts";
-import { formatId } from "./position.ts";
-import { locate } from "./resume.ts";
+import { presenceDrafts, presentIn } from "./presence.ts";
+import { checkChannel, Publisher, refuse } from "./publisher.ts";
 import { checkRuntime } from "./runtime.ts";
 
 /** How often old messages and absent connections are looked for, in ms. */
@@ -40,17 +44,47 @@ export class Engine {
   /** Who may do what. */
   readonly policy: Policy;
   readonly #backplane: Backplane;
-  #timer: (() => void) | undefined;
-  #timerAt = Infinity;
-  #closed = false;
+  readonly #alarm: Alarm;
+  readonly #publisher: Publisher;
+  readonly #closing = new AbortController();
+  #forgetNeighbours = () => {};
 
   /** Use {@linkcode createEngine}. */
   constructor(options: EngineOptions = {}) {
     this.#backplane = options.backplane ?? memory();
     this.node = new Node(settingsOf(options), this.#backplane);
     this.policy = options.policy ?? {};
+    this.#publisher = new Publisher(this.#backplane, this.node.settings);
     this.node.feed.start();
-    this.wake(this.node.now + SWEEP);
+    const { clock, heartbeat } = this.node.settings;
+    // Often enough that no stream is silent for longer than `heartbeat`.
+    const every = Math.min(SWEEP, heartbeat / 4);
+    this.#alarm = new Alarm(clock, every, () => this.sweep());
+    const { events } = this.node;
+    events.on("subscribe", (...who) => this.#present("join", ...who));
+    events.on("unsubscribe", (...who) => this.#present("leave", ...who));
+    if (this.#backplane.local) {
+      this.#forgetNeighbours = watchForNeighbours((error) =>
+        this.node.fail(error)
+      );
+    }
+  }
+
+  #present(kind: "join" | "leave", connection: Connection, name: string) {
+    for (const draft of presenceDrafts(this.node, kind, connection, name)) {
+      // Whoever watches is told by the next list, if not by this.
+      Promise.resolve(draft).then((draft) => this.#backplane.publish(draft))
+        .catch((error) => this.node.fail(error));
+    }
+  }
+
+  /** Aborts when the engine is closed; for responses of one's own. */
+  get signal(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  get #closed(): boolean {
+    return this.#closing.signal.aborted;
   }
 
   /** All connections by id, parked or away. */
@@ -71,23 +105,41 @@ export class Engine {
     return this.node.events.on(event, listener);
   }
 
-  /** One channel; `history` says what its log may hold from now on. */
-  channel(name: string, options: { history?: Partial<Bounds> } = {}): Channel {
+  /**
+   * One channel. `history` says what its log may hold from now on, `schema` what
+   * its data must look like; both may be set for a pattern, but one publishes to
+   * channels only.
+   */
+  channel<T = unknown>(
+    name: string,
+    options: ChannelOptions<T> = {},
+  ): Channel<T> {
+    const { node } = this;
+    refuse(name, subscriptionFault(name));
     if (options.history) {
-      checkName(name, subscriptionFault(name));
-      this.node.logs.configure(name, options.history);
-    } else checkName(name, channelFault(name));
+      const bounds = boundsOf(options.history, node.settings.history);
+      node.logs.configure(name, bounds);
+    }
+    if (options.schema) this.#publisher.schemas.set(name, options.schema);
     return {
       name,
       publish: (data, options) => this.publish(name, data, options),
       history: (options) => this.history(name, options),
+      presence: () => this.presence(name),
+      on: (event, listener) => onChannel(node.events, name, event, listener),
     };
+  }
+
+  /** Who follows a channel: by name or by a pattern, parked or away. */
+  presence(channel: string): Present[] {
+    checkChannel(channel);
+    return presentIn(this.node, channel);
   }
 
   /**
    * Publishes to a channel; resolves to the message's id once its place in the
    * order is certain. Rejects with a `PushError`: `invalid_channel`,
-   * `invalid_json`, `too_large`, `key_reused`; `unavailable` means that nobody
+   * `invalid_data`, `invalid_json`, `too_large`, `key_reused`; `unavailable` means that nobody
    * knows whether it was published.
    */
   async publish(
@@ -155,34 +207,18 @@ export class Engine {
     data: unknown,
     options: PublishOptions,
   ): Promise<string> {
-    checkName(channel, channelFault(channel));
-    const { limits, clock } = this.node.settings;
-    const text = jsonText(data, limits.message);
     this.#ready();
-    const draft = { ...options, log, channel, data: text, time: clock.now() };
-    const { epoch, seq } = await this.#backplane.publish(draft);
-    return formatId(epoch, seq);
+    return await this.#publisher.publish(log, channel, data, options);
   }
 
   /** Reads what a channel still holds, here or on the backplane. */
   async history(
     channel: string,
-    { since, limit = Infinity }: HistoryOptions = {},
+    options: HistoryOptions = {},
   ): Promise<History> {
-    checkName(channel, channelFault(channel));
+    checkChannel(channel);
     this.#ready();
-    const { node } = this;
-    const log = node.logs.open(channel);
-    const start = since === undefined
-      ? undefined
-      : await locate(since, node, this.#backplane);
-    const gone = start !== undefined && start.epoch !== node.epoch;
-    const after = gone ? 0 : start?.seq ?? 0;
-    await node.recovery.fill(log, after);
-    const reset = gone || (start !== undefined && log.floor > after);
-    const all = [...log.after(after)];
-    const first = start ? 0 : Math.max(0, all.length - limit);
-    return { frames: all.slice(first, first + limit), id: node.id, reset };
+    return await readHistory(this.node, this.#backplane, channel, options);
   }
 
   /** Gives a client its connection, for transports and protocols to park. */
@@ -240,15 +276,7 @@ export class Engine {
 
   /** Makes sure that `sweep` runs by `time`, in ms since 1970. */
   wake(time: number): void {
-    if (this.#closed || time >= this.#timerAt) return;
-    this.#timer?.();
-    const { clock } = this.node.settings;
-    this.#timerAt = time;
-    this.#timer = clock.schedule(() => {
-      this.#timerAt = Infinity;
-      this.sweep();
-      this.wake(clock.now() + SWEEP);
-    }, Math.max(0, time - clock.now()));
+    this.#alarm.set(time);
   }
 
   /**
@@ -257,8 +285,10 @@ export class Engine {
    */
   async close(): Promise<void> {
     if (this.#closed) return;
-    this.#closed = true;
-    this.#timer?.();
+    this.#closing.abort();
+    this.node.closed = true;
+    this.#alarm.stop();
+    this.#forgetNeighbours();
     let step = 0;
     for (const id of [...this.connections.keys()]) {
       this.drop(id, "shutdown", STEP * (1 + step++ % STEPS));
@@ -282,8 +312,4 @@ export class Engine {
 export function createEngine(options: EngineOptions = {}): Engine {
   checkRuntime();
   return new Engine(options);
-}
-
-function checkName(name: string, fault: string | undefined): void {
-  if (fault) throw new PushError("invalid_channel", `${name}: ${fault}`);
 }

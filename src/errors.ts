@@ -27,6 +27,7 @@ export type Code =
   | "not_acceptable"
   | "too_large"
   | "unsupported_type"
+  | "invalid_data"
   | "key_reused"
   | "too_many_channels"
   | "too_many_connections"
@@ -52,6 +53,7 @@ export const codes: Readonly<Record<Code, CodeInfo>> = {
   not_acceptable: refusal(406, "None of the accepted types is offered."),
   too_large: refusal(413, "The message is too large."),
   unsupported_type: refusal(415, "This media type cannot be published."),
+  invalid_data: refusal(422, "The data does not fit the channel."),
   key_reused: refusal(422, "This key was used for another body."),
   too_many_channels: refusal(429, "Too many channels.", true),
   too_many_connections: refusal(503, "Too many connections.", true),

@@ -95,7 +95,11 @@ export class Events {
   /** Asks all listeners, in order; false as soon as one refuses. */
   ask(connection: Connection, reason: DropReason): boolean {
     for (const listener of this.#of("beforeDrop") ?? []) {
-      if (listener(connection, reason) === false) return false;
+      try {
+        if (listener(connection, reason) === false) return false;
+      } catch (error) {
+        this.emit("error", error);
+      }
     }
     return true;
   }

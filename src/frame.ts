@@ -6,6 +6,7 @@
  */
 import { Buffer } from "./deps.ts";
 import type { Code } from "./errors.ts";
+import { watchedChannel } from "./name.ts";
 import { formatId } from "./position.ts";
 
 /** How frames become text; a constant, compared by identity. */
@@ -112,6 +113,12 @@ export class Frame extends Encoded implements FrameInit {
     this.size = Buffer.byteLength(init.data) + init.channel.length + 64;
   }
 
+  /** `message`, or what a log of joins and leaves tells (PROTOCOL N11). */
+  get kind(): "message" | "join" | "leave" {
+    if (watchedChannel(this.log) === undefined) return "message";
+    return this.meta === "leave" ? "leave" : "join";
+  }
+
   /** Its id on the wire. */
   get id(): string {
     return formatId(this.epoch, this.seq);
@@ -171,11 +178,12 @@ export class Control extends Encoded {
   }
 }
 
-/** A message as JSON: `data` is spliced in, not parsed again. */
+/** A frame as JSON: `data` is spliced in, not parsed again. */
 export function messageJson(frame: Frame): string {
-  return `{"type":"message","channel":${
-    JSON.stringify(frame.channel)
-  },"id":"${frame.id}","data":${frame.data}}`;
+  const { kind, id, data } = frame;
+  const channel = JSON.stringify(frame.channel);
+  const head = `{"type":"${kind}","channel":${channel},"id":"${id}",`;
+  return kind === "message" ? `${head}"data":${data}}` : head + data.slice(1);
 }
 
 /** Newline-delimited JSON: one frame a line. */
@@ -191,7 +199,10 @@ export const ndjson: Format = {
  */
 export const sse: Format = {
   type: "text/event-stream; charset=utf-8",
-  message: (frame) => `id: ${frame.id}\ndata: ${messageJson(frame)}\n\n`,
+  message(frame) {
+    const event = frame.kind === "message" ? "" : "event: control\n";
+    return `${event}id: ${frame.id}\ndata: ${messageJson(frame)}\n\n`;
+  },
   control(data) {
     let lines = "event: control\n";
     if ("id" in data && data.id) lines += `id: ${data.id}\n`;

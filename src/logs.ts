@@ -5,7 +5,7 @@
  */
 import type { Frame } from "./frame.ts";
 import { type Bounds, type Follower, Log } from "./log.ts";
-import { ALL, isPattern, matches, patternsOf } from "./name.ts";
+import { ALL, isPattern, matches, patternsOf, watchedChannel } from "./name.ts";
 
 /** What all logs together may take. */
 export interface LogLimits {
@@ -33,6 +33,8 @@ export class Logs {
   readonly #idle = new Set<Log>();
   /** The floors of logs that were dropped whole, oldest first. */
   readonly #floors = new Map<string, number>();
+  /** The channels whose joins and leaves somebody wants to see. */
+  readonly watched: Set<string> = new Set();
   #patterns = 0;
 
   constructor(defaults: Bounds, limits: LogLimits) {
@@ -60,11 +62,10 @@ export class Logs {
   }
 
   /** Sets what the log of a channel or pattern may hold, from now on. */
-  configure(name: string, bounds: Partial<Bounds>): void {
-    const whole = { ...this.#defaults, ...bounds };
-    this.#bounds.set(name, whole);
+  configure(name: string, bounds: Bounds): void {
+    this.#bounds.set(name, bounds);
     const log = this.#logs.get(name);
-    if (log) log.bounds = whole;
+    if (log) log.bounds = bounds;
   }
 
   /** The log called `name`, made if need be; `floor` is for private ones. */
@@ -138,12 +139,17 @@ export class Logs {
     if (log.followers.size === 0) log.passed = applied;
     log.followers.add(follower);
     this.#idle.delete(log);
+    const channel = watchedChannel(log.name);
+    if (channel !== undefined) this.watched.add(channel);
   }
 
   /** `follower` wants no more of `log`. */
   unfollow(log: Log, follower: Follower): void {
     if (!log.followers.delete(follower)) return;
-    if (log.followers.size === 0 && log !== this.all) this.#idle.add(log);
+    if (log.followers.size > 0 || log === this.all) return;
+    this.#idle.add(log);
+    const channel = watchedChannel(log.name);
+    if (channel !== undefined) this.watched.delete(channel);
   }
 
   /** Drops a log whole; its name and floor stay, as long as there is room. */
@@ -156,6 +162,7 @@ export class Logs {
       return;
     }
     const floor = Math.max(log.floor, log.top);
+    if (watchedChannel(log.name) !== undefined) return;
     if (log.name.startsWith("$")) {
       this.privateFloor = Math.max(this.privateFloor, floor);
       return;

@@ -19,6 +19,18 @@ export function privateLog(connection: string): string {
   return `$${connection}`;
 }
 
+const PRESENCE = "$presence/";
+
+/** The log of who joins and leaves `channel`. */
+export function presenceLog(channel: string): string {
+  return PRESENCE + channel;
+}
+
+/** The channel that a log is about the joins and leaves of, if it is one. */
+export function watchedChannel(log: string): string | undefined {
+  return log.startsWith(PRESENCE) ? log.slice(PRESENCE.length) : undefined;
+}
+
 /** What is wrong with `name` as a channel, or `undefined` if nothing is. */
 export function channelFault(name: string): string | undefined {
   if (isPattern(name)) return "a pattern is for subscribing only";

@@ -12,7 +12,7 @@ import { Flush, type FlushHost } from "./flush.ts";
 import { type Chunk, Control, type Frame } from "./frame.ts";
 import type { Log } from "./log.ts";
 import { Logs } from "./logs.ts";
-import { ALL, privateLog } from "./name.ts";
+import { ALL, privateLog, watchedChannel } from "./name.ts";
 import type { Settings } from "./options.ts";
 import { formatId } from "./position.ts";
 import { Recovery, type RecoveryHost } from "./recovery.ts";
@@ -28,6 +28,8 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
   readonly recovery: Recovery;
   /** The time of this turn, in ms since 1970. */
   now: number;
+  /** Whether newcomers are refused for good. */
+  closed = false;
   /** Responses ended as slow whose sockets are still there. */
   stalled = 0;
   readonly #flush: Flush;
@@ -87,6 +89,10 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
   #logsOf(frame: Frame): Log[] {
     if (frame.log === ALL) return [this.logs.all];
     if (!frame.log.startsWith("$")) return this.logs.covering(frame.log);
+    if (watchedChannel(frame.log) !== undefined) {
+      const log = this.logs.get(frame.log);
+      return log ? [log] : [];
+    }
     const owner = this.ownerOf(frame.log);
     if (owner) return [this.#privateLogOf(owner)];
     this.logs.privateFloor = frame.seq;
@@ -183,16 +189,16 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
   unfollow(connection: Connection, log: Log): void {
     connection.leave(log);
     this.logs.unfollow(log, connection);
+    if (log.name === privateLog(connection.id)) this.logs.drop(log);
+    if (log.name.startsWith("$")) return;
+    this.events.emit("unsubscribe", connection, log.name);
   }
 
   /** Ends a connection: nothing of it stays but what its private log lost. */
   remove(connection: Connection, reason: DropReason): void {
     connection.ended = reason;
     this.connections.delete(connection.id);
-    for (const log of connection.logs.splice(0)) {
-      this.logs.unfollow(log, connection);
-      if (log.name === privateLog(connection.id)) this.logs.drop(log);
-    }
+    for (const log of [...connection.logs]) this.unfollow(connection, log);
   }
 
   away(connection: Connection): void {

@@ -71,11 +71,7 @@ const systemClock: Clock = {
 
 /** Fills in the defaults; throws a `RangeError` that names a wrong value. */
 export function settingsOf(options: EngineOptions): Settings {
-  const history = {
-    frames: count("history.frames", options.history?.frames, 1_024),
-    bytes: count("history.bytes", options.history?.bytes, 1_048_576),
-    age: count("history.age", options.history?.age, 300_000),
-  };
+  const history = boundsOf(options.history, DEFAULT_BOUNDS);
   const limits = {
     connections: count("limits.connections", options.limits?.connections, 1e5),
     channels: count("limits.channels", options.limits?.channels, 100, 1),
@@ -90,6 +86,24 @@ export function settingsOf(options: EngineOptions): Settings {
     linger: count("linger", options.linger, 30_000),
     writeTimeout: count("writeTimeout", options.writeTimeout, 30_000, 1),
     clock: options.clock ?? systemClock,
+  };
+}
+
+const DEFAULT_BOUNDS: Bounds = {
+  frames: 1_024,
+  bytes: 1_048_576,
+  age: 300_000,
+};
+
+/** Fills in what a log may hold; throws a `RangeError` that names a wrong value. */
+export function boundsOf(
+  bounds: Partial<Bounds> = {},
+  otherwise: Bounds,
+): Bounds {
+  return {
+    frames: count("history.frames", bounds.frames, otherwise.frames),
+    bytes: count("history.bytes", bounds.bytes, otherwise.bytes),
+    age: count("history.age", bounds.age, otherwise.age),
   };
 }
 

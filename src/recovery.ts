@@ -61,14 +61,22 @@ export class Recovery {
   /** The same for whoever reads the log itself; nothing if there is no need. */
   fill(log: Log, after: number): Promise<boolean> | undefined {
     if (!this.#backplane.read || log.floor <= Math.max(log.lost, after)) return;
-    let read = this.#reads.get(log);
-    if (!read) {
-      read = this.#fill(log, after).catch((error) => {
-        this.#host.fail(error);
-        return false;
-      }).finally(() => this.#reads.delete(log));
-      this.#reads.set(log, read);
+    const running = this.#reads.get(log);
+    if (running) {
+      // It may have asked for less.
+      return running.then((useful) =>
+        useful && (this.fill(log, after) ?? true)
+      );
     }
+    log.pins++;
+    const read = this.#fill(log, after).catch((error) => {
+      this.#host.fail(error);
+      return false;
+    }).finally(() => {
+      log.pins--;
+      this.#reads.delete(log);
+    });
+    this.#reads.set(log, read);
     return read;
   }
 
@@ -94,14 +102,18 @@ export class Recovery {
   /** Page by page, up to where the log itself begins. */
   async #readLog(name: string, after: number, log: Log): Promise<Reading> {
     let frames: Frame[] = [];
+    let floor = 0;
     for (let at = after;;) {
       const page = await this.#backplane.read!(name, at, PAGE);
       // A read may be ahead of the feed (O2): the log has the rest, or will.
       frames.push(...page.frames.filter(({ seq }) => seq <= log.floor));
       const whole = newest({ ...page, frames }, log.bounds);
       frames = whole.frames;
+      floor = Math.max(floor, whole.floor);
       at = page.frames.at(-1)?.seq ?? at;
-      if (page.frames.length < PAGE || at >= log.floor) return whole;
+      if (page.frames.length < PAGE || at >= log.floor) {
+        return { epoch: page.epoch, frames, floor };
+      }
     }
   }
 

@@ -52,6 +52,7 @@ export const SubscribeRequest = v.strictObject({
   )),
   key: v.optional(Key),
   wait: v.optional(Milliseconds),
+  presence: v.optional(v.picklist(["0", "1"], "it is neither 0 nor 1")),
   transport: v.optional(
     v.picklist(["sse", "stream", "poll"], "it is not sse, stream or poll"),
   ),
@@ -75,6 +76,11 @@ export const PublishRequest = v.strictObject({
 });
 /** What a publisher asks for. */
 export type PublishRequest = v.InferOutput<typeof PublishRequest>;
+
+/** `GET base/$presence?channel=…` (N11). */
+export const PresenceRequest = v.strictObject({
+  channel: v.pipe(v.array(ChannelName), v.nonEmpty("no channel is named")),
+});
 
 /** `POST base/$leave` (N9). */
 export const LeaveRequest = v.strictObject({ key: Key });
@@ -112,15 +118,33 @@ export const ControlFrame = v.variant("type", [
   }),
 ]);
 
+const Present = {
+  connection: v.string(),
+  subject: v.optional(v.string()),
+};
+
+/** Somebody has joined or left a channel (N11). */
+export const PresenceFrame = v.strictObject({
+  type: v.picklist(["join", "leave"]),
+  channel: v.string(),
+  id: Id,
+  ...Present,
+});
+
+/** Who is there (N11). */
+export const PresenceAnswer = v.strictObject({
+  presence: v.record(v.string(), v.array(v.strictObject(Present))),
+});
+
 /** A line of an NDJSON stream, or the data of a Server-Sent Event. */
-export const StreamFrame = v.union([MessageFrame, ControlFrame]);
+export const StreamFrame = v.union([MessageFrame, PresenceFrame, ControlFrame]);
 
 /** The answer to a long-poll (N5). */
 export const PollAnswer = v.strictObject({
   connection: v.string(),
   key: v.string(),
   id: v.optional(Id),
-  messages: v.array(MessageFrame),
+  messages: v.array(v.union([MessageFrame, PresenceFrame])),
   reset: v.optional(v.union([v.literal(true), v.array(v.string())])),
 });
 

@@ -71,8 +71,10 @@ class PollSink implements Sink {
 
   wait(): void {
     if (!this.#open) return;
+    const { signal } = this.#options;
+    if (signal?.aborted) return this.#gone();
+    signal?.addEventListener("abort", this.#gone);
     this.#engine.wake(this.#deadline);
-    this.#options.signal?.addEventListener("abort", this.#gone);
   }
 
   flush(): void {
@@ -81,6 +83,7 @@ class PollSink implements Sink {
 
   sweep(now: number): void {
     this.#answer(now >= this.#deadline);
+    if (this.#open) this.#engine.wake(this.#deadline);
   }
 
   close(code: Code, after?: number): void {

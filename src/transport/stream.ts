@@ -12,6 +12,9 @@ const STREAM_HEADERS = {
   "cache-control": "no-store, no-transform",
   "x-accel-buffering": "no",
   "vary": "accept, origin",
+  // Middleware that makes an ETag by reading a body to its end leaves this one
+  // alone; a stream has no end.
+  "etag": 'W/"stream"',
 };
 const HEADERS = new Map([ndjson, sse].map((format) => [format, {
   ...STREAM_HEADERS,
@@ -51,7 +54,7 @@ class StreamSink implements Sink {
     this.#connection = connection;
     this.#format = format;
     const { heartbeat } = engine.node.settings;
-    this.#patience = Math.floor(heartbeat * (0.5 + Math.random() / 2));
+    this.#patience = Math.floor(heartbeat * (0.5 + Math.random() / 4));
   }
 
   get transport(): string {
@@ -76,8 +79,10 @@ class StreamSink implements Sink {
   cancel(): void {
     if (this.#ending) this.#engine.node.stalled--;
     this.#controller = undefined;
-    this.#connection.cursor = this.#connection.sent;
-    this.#connection.unpark(this);
+    // A late cancel, after another response took over, proves nothing.
+    const connection = this.#connection;
+    if (connection.sink === this) connection.cursor = connection.sent;
+    connection.unpark(this);
   }
 
   flush(): void {
@@ -104,9 +109,13 @@ class StreamSink implements Sink {
   }
 
   close(code: Code, after?: number): void {
-    const controller = this.#controller;
-    if (!controller || this.#ending) return;
+    if (!this.#controller || this.#ending) return;
     this.#connection.cursor = this.#connection.sent;
+    this.#finish(code, after);
+  }
+
+  #finish(code: Code, after?: number): void {
+    const controller = this.#controller!;
     this.#write(closing(code, after));
     this.#controller = undefined;
     controller.close();
@@ -133,7 +142,7 @@ class StreamSink implements Sink {
   #end(): void {
     this.#ending = false;
     this.#engine.node.stalled--;
-    this.close("slow");
+    this.#finish("slow");
   }
 }
 

@@ -1,0 +1,52 @@
+/**
+ * One request to the router: taken apart, and checked against the policy.
+ * @module
+ */
+import type { Identity } from "./connection.ts";
+import type { Engine } from "./engine.ts";
+import { PushError } from "./errors.ts";
+import type { Action } from "./policy.ts";
+
+/** One request, taken apart once. */
+export interface Call {
+  readonly engine: Engine;
+  readonly request: Request;
+  /** What the path says after the base, decoded; empty for the base itself. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  /** The key of a connection, from the query or its header. */
+  readonly key: string | undefined;
+}
+
+/** What follows the base path, which may have parameters, and the query. */
+export function takeApart(
+  url: string,
+  route: string,
+): Pick<Call, "path" | "query"> {
+  const [, target = "", search = ""] =
+    /^[^?#]*?:\/\/[^/?#]*([^?#]*)\??([^#]*)/.exec(url) ?? [];
+  const base = route.split("/").length - 1;
+  try {
+    decodeURIComponent(search);
+    return {
+      path: decodeURIComponent(target.split("/").slice(base).join("/")),
+      query: new URLSearchParams(search),
+    };
+  } catch {
+    throw new PushError("invalid_request", "The URL is not valid UTF-8.");
+  }
+}
+
+/** Throws unless the policy lets `identity` do this. */
+export async function demand(
+  engine: Engine,
+  action: Action,
+  name: string,
+  identity: Identity | undefined,
+): Promise<void> {
+  if (await engine.allows(action, name, identity)) return;
+  const hint = engine.policy.allow
+    ? `You may not ${action} ${name}.`
+    : `Nobody may ${action} over HTTP until a policy allows it.`;
+  throw new PushError(identity ? "forbidden" : "unauthorized", hint);
+}

@@ -1,0 +1,50 @@
+/**
+ * Who follows a channel. The list is the channel's followers; joining and leaving
+ * are messages in a log of their own, for those who ask (PROTOCOL N11).
+ * @module
+ */
+import type { Draft } from "./backplane.ts";
+import type { Present } from "./channel.ts";
+import type { Connection } from "./connection.ts";
+import { matches, patternsOf, presenceLog } from "./name.ts";
+import type { Node } from "./node.ts";
+
+/** Everybody who follows `channel`, by name or by a pattern, each once. */
+export function presentIn(node: Node, channel: string): Present[] {
+  const present = new Set<Connection>();
+  for (const name of [channel, ...patternsOf(channel)]) {
+    // The followers of a channel's log are connections, all of them.
+    const followers = node.logs.get(name)?.followers as Iterable<Connection>;
+    for (const connection of followers ?? []) present.add(connection);
+  }
+  return [...present].map(describe);
+}
+
+function describe({ id, identity }: Connection): Present {
+  return identity
+    ? { connection: id, subject: identity.subject }
+    : { connection: id };
+}
+
+/**
+ * The joins or leaves that follow from `connection` now following `name`, or no
+ * more: one for each channel that somebody watches.
+ */
+export function presenceDrafts(
+  node: Node,
+  kind: "join" | "leave",
+  connection: Connection,
+  name: string,
+): Draft[] {
+  const drafts: Draft[] = [];
+  const others = connection.channels.filter((other) => other !== name);
+  for (const channel of node.logs.watched) {
+    const covers = (name: string) => name === channel || matches(name, channel);
+    // By another name it was there before, or is there still.
+    if (!covers(name) || others.some(covers)) continue;
+    const data = JSON.stringify(describe(connection));
+    const log = presenceLog(channel);
+    drafts.push({ log, channel, data, time: node.now, meta: kind });
+  }
+  return drafts;
+}

@@ -1,0 +1,80 @@
+/**
+ * `POST`: a message for a channel, for one connection or for all; a goodbye.
+ * @module
+ */
+import { type Call, demand } from "./call.ts";
+import type { Identity } from "./connection.ts";
+import type { Engine } from "./engine.ts";
+import { PushError } from "./errors.ts";
+import { drain, readText } from "./http.ts";
+import { idOfKey } from "./key.ts";
+import { LeaveRequest, parse, PublishRequest } from "./wire.ts";
+
+/** N7: publishes to a channel, to one connection, or to all. */
+export async function publish(call: Call): Promise<Response> {
+  const { engine, request, path, query } = call;
+  const asked = parse(PublishRequest, {
+    channel: path || (query.get("channel") ?? ""),
+    to: query.get("to") ?? undefined,
+    key: call.key,
+    idempotencyKey: request.headers.get("idempotency-key") ?? undefined,
+  });
+  const { channel, to } = asked;
+  const identity = await engine.policy.identify?.(request);
+  const action = to === undefined ? "publish" : to === "*" ? "sendAll" : "send";
+  await demand(engine, action, channel, identity);
+  const data = await readData(request, engine.node.settings.limits.message);
+  const key = asked.idempotencyKey;
+  const options = {
+    key: key && `${identity?.subject ?? ""}\n${key}`,
+    from: publisher(engine, asked.key, identity),
+  };
+  const id = to === undefined
+    ? await engine.publish(channel, data, options)
+    : to === "*"
+    ? await engine.sendToAll(channel, data, options)
+    : await engine.sendTo(to, channel, data, options);
+  return Response.json({ id }, { headers: { "cache-control": "no-store" } });
+}
+
+async function readData(request: Request, limit: number): Promise<unknown> {
+  const type = (request.headers.get("content-type") ?? "text/plain")
+    .split(";")[0]!.trim().toLowerCase();
+  const json = type === "application/json" || type.endsWith("+json");
+  if (
+    !json && !type.startsWith("text/") &&
+    type !== "application/x-www-form-urlencoded"
+  ) {
+    throw new PushError("unsupported_type", `${type} is not JSON or text.`);
+  }
+  const text = await readText(request, limit);
+  if (!json) return text;
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const reason = error instanceof SyntaxError ? error.message : "too deep";
+    throw new PushError("invalid_json", `The body is not JSON: ${reason}`);
+  }
+}
+
+/** The publishing connection, if its key came along. */
+function publisher(
+  engine: Engine,
+  key: string | undefined,
+  identity: Identity | undefined,
+): string | undefined {
+  const connection = key && engine.connections.get(idOfKey(key));
+  if (!connection) return undefined;
+  if (connection.identity?.subject !== identity?.subject) return undefined;
+  return connection.id;
+}
+
+/** N9: says goodbye; a key that is nobody's, or somebody else's, changes nothing. */
+export async function leave({ engine, request, key }: Call): Promise<Response> {
+  const asked = parse(LeaveRequest, { key });
+  const identity = await engine.policy.identify?.(request);
+  const id = publisher(engine, asked.key, identity);
+  if (id !== undefined) engine.drop(id, "left");
+  await drain(request);
+  return new Response(null, { status: 204 });
+}

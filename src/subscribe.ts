@@ -1,0 +1,128 @@
+/**
+ * `GET`: which transport is wanted, and what a connection is parked on.
+ * @module
+ */
+import { type Call, demand } from "./call.ts";
+import type { Present } from "./channel.ts";
+import type { Connection } from "./connection.ts";
+import { PushError } from "./errors.ts";
+import { ndjson, sse } from "./frame.ts";
+import { negotiate } from "./http.ts";
+import { poll } from "./transport/poll.ts";
+import { stream, streamHeaders } from "./transport/stream.ts";
+import {
+  DEFAULT_WAIT,
+  parse,
+  PresenceRequest,
+  SubscribeRequest,
+} from "./wire.ts";
+
+type Transport = "sse" | "stream" | "poll";
+
+const TRANSPORTS: Record<string, Transport> = {
+  "text/event-stream": "sse",
+  "application/x-ndjson": "stream",
+  "application/json": "poll",
+};
+
+/** N1, N5, N6: parks the request, or answers it at once. */
+export async function subscribe(call: Call, env: unknown): Promise<Response> {
+  const { engine, request, path, query, key } = call;
+  const channels = query.getAll("channel");
+  const asked = parse(SubscribeRequest, {
+    channel: path === "" ? channels : [path, ...channels],
+    since: request.headers.get("last-event-id") || query.get("since") ||
+      undefined,
+    key,
+    wait: query.get("wait") ?? undefined,
+    presence: query.get("presence") ?? undefined,
+    transport: query.get("transport") ?? undefined,
+  });
+  const transport = asked.transport ?? transportOf(request);
+  const wait = asked.since === undefined ? 0 : asked.wait ?? DEFAULT_WAIT;
+  const identity = await engine.policy.identify?.(request);
+  const reads = asked.since === "earliest" ||
+    (transport === "poll" && wait === 0 && asked.since !== undefined);
+  const watch = asked.presence === "1";
+  for (const name of asked.channel) {
+    await demand(engine, "subscribe", name, identity);
+    if (reads) await demand(engine, "history", name, identity);
+    if (watch) await demand(engine, "presence", name, identity);
+  }
+  if (request.method === "HEAD") return head(transport);
+  const connection = await engine.connect({
+    channels: asked.channel,
+    key,
+    since: asked.since,
+    watch,
+    identity,
+  });
+  return park(call, env, connection, transport, wait, asked.since);
+}
+
+function park(
+  { engine, request, key }: Call,
+  env: unknown,
+  connection: Connection,
+  transport: Transport,
+  wait: number,
+  since: string | undefined,
+): Response | Promise<Response> {
+  if (transport === "poll") {
+    const once = since !== undefined && key === undefined;
+    if (wait === 0) return poll(engine, connection, { wait, once });
+    liftIdleLimit(env, request, wait + 10_000);
+    return poll(engine, connection, { wait, once, signal: request.signal });
+  }
+  liftIdleLimit(env, request, 2 * engine.node.settings.heartbeat);
+  return stream(engine, connection, transport === "sse" ? sse : ndjson);
+}
+
+function transportOf(request: Request): Transport {
+  const offers = Object.keys(TRANSPORTS);
+  const type = negotiate(request.headers.get("accept"), offers);
+  if (type !== undefined) return TRANSPORTS[type]!;
+  throw new PushError("not_acceptable", `Offered are ${offers.join(", ")}.`);
+}
+
+/** Whether a refusal has to be told as an event stream (N8). */
+export function wantsEvents(request: Request): boolean {
+  if (request.method !== "GET") return false;
+  const asked = /[?&]transport=([a-z]*)/.exec(request.url)?.[1];
+  if (asked !== undefined) return asked === "sse";
+  const accept = request.headers.get("accept");
+  return negotiate(accept, Object.keys(TRANSPORTS)) === "text/event-stream";
+}
+
+function head(transport: Transport): Response {
+  const headers = transport === "poll"
+    ? { "content-type": "application/json", "cache-control": "no-store" }
+    : streamHeaders(transport === "sse" ? sse : ndjson);
+  return new Response(null, { headers });
+}
+
+/**
+ * Bun ends a response that is silent for 10 s. Its server, which Hono has as
+ * `env`, can make that longer for one request (255 s at most; 0 is for ever).
+ */
+function liftIdleLimit(env: unknown, request: Request, ms: number): void {
+  const server = env as { timeout?: unknown } | undefined;
+  if (typeof server?.timeout !== "function") return;
+  const seconds = Math.ceil(ms / 1_000);
+  server.timeout(request, seconds > 255 ? 0 : seconds);
+}
+
+/** N11: who follows some channels. */
+export async function presence(
+  { engine, request, query }: Call,
+): Promise<Response> {
+  const asked = parse(PresenceRequest, { channel: query.getAll("channel") });
+  const identity = await engine.policy.identify?.(request);
+  const present: Record<string, Present[]> = Object.create(null);
+  for (const name of asked.channel) {
+    await demand(engine, "presence", name, identity);
+    present[name] = engine.presence(name);
+  }
+  const headers = { "cache-control": "no-store" };
+  return Response.json({ presence: present }, { headers });
+}
