@@ -5,7 +5,7 @@
 import type { Identity } from "./connection.ts";
 import type { Engine } from "./engine.ts";
 import { PushError } from "./errors.ts";
-import type { Action } from "./policy.ts";
+import { type Action, allows } from "./policy.ts";
 
 /** One request, taken apart once. */
 export interface Call {
@@ -44,8 +44,9 @@ export async function demand(
   name: string,
   identity: Identity | undefined,
 ): Promise<void> {
-  if (await engine.allows(action, name, identity)) return;
-  const hint = engine.policy.allow
+  const { policy } = engine;
+  if (await allows(policy, action, name, identity)) return;
+  const hint = policy.allow
     ? `You may not ${action} ${name}.`
     : `Nobody may ${action} over HTTP until a policy allows it.`;
   throw new PushError(identity ? "forbidden" : "unauthorized", hint);

@@ -22,8 +22,8 @@ import { ALL, privateLog, subscriptionFault } from "./name.ts";
 import { watchForNeighbours } from "./neighbour.ts";
 import { Node } from "./node.ts";
 import { boundsOf, type EngineOptions, settingsOf } from "./options.ts";
-import { type Action, allowedByDefault, type Policy } from "./policy.ts";
-import { presenceDrafts, presentIn } from "./presence.ts";
+import type { Policy } from "./policy.ts";
+import { announcePresence, presentIn } from "./presence.ts";
 import { checkChannel, Publisher, refuse } from "./publisher.ts";
 import { checkRuntime } from "./runtime.ts";
 
@@ -60,21 +60,11 @@ export class Engine {
     // Often enough that no stream is silent for longer than `heartbeat`.
     const every = Math.min(SWEEP, heartbeat / 4);
     this.#alarm = new Alarm(clock, every, () => this.sweep());
-    const { events } = this.node;
-    events.on("subscribe", (...who) => this.#present("join", ...who));
-    events.on("unsubscribe", (...who) => this.#present("leave", ...who));
+    announcePresence(this.node, this.#backplane);
     if (this.#backplane.local) {
       this.#forgetNeighbours = watchForNeighbours((error) =>
         this.node.fail(error)
       );
-    }
-  }
-
-  #present(kind: "join" | "leave", connection: Connection, name: string) {
-    for (const draft of presenceDrafts(this.node, kind, connection, name)) {
-      // Whoever watches is told by the next list, if not by this.
-      Promise.resolve(draft).then((draft) => this.#backplane.publish(draft))
-        .catch((error) => this.node.fail(error));
     }
   }
 
@@ -237,22 +227,13 @@ export class Engine {
     if (reason === "left" || reason === "expired" || reason === "kicked") {
       if (!this.node.events.ask(connection, reason)) return false;
     }
+    connection.flush();
     const { sink } = connection;
     this.node.remove(connection, reason);
     connection.sink = undefined;
     sink?.close(reason, after);
     this.node.events.emit("drop", connection, reason);
     return true;
-  }
-
-  /** Whether the policy lets `identity` do this. */
-  async allows(
-    action: Action,
-    name: string,
-    identity: Identity | undefined,
-  ): Promise<boolean> {
-    if (!this.policy.allow) return allowedByDefault(action);
-    return await this.policy.allow(action, name, identity);
   }
 
   /**

@@ -182,8 +182,7 @@ export class Control extends Encoded {
 export function messageJson(frame: Frame): string {
   const { kind, id, data } = frame;
   const channel = JSON.stringify(frame.channel);
-  const head = `{"type":"${kind}","channel":${channel},"id":"${id}",`;
-  return kind === "message" ? `${head}"data":${data}}` : head + data.slice(1);
+  return `{"type":"${kind}","channel":${channel},"id":"${id}","data":${data}}`;
 }
 
 /** Newline-delimited JSON: one frame a line. */

@@ -138,7 +138,9 @@ export async function readText(
   const parts: Uint8Array[] = [];
   let length = 0;
   for (;;) {
-    const { value, done } = await reader.read();
+    const { value, done } = await reader.read().catch(() => {
+      throw new PushError("invalid_request", "The body broke off.");
+    });
     if (done) break;
     length += value.length;
     if (length <= limit) parts.push(value);

@@ -62,10 +62,11 @@ export class Logs {
   }
 
   /** Sets what the log of a channel or pattern may hold, from now on. */
-  configure(name: string, bounds: Bounds): void {
-    this.#bounds.set(name, bounds);
+  configure(name: string, bounds: Partial<Bounds>): void {
+    const whole = { ...this.#defaults, ...bounds };
+    this.#bounds.set(name, whole);
     const log = this.#logs.get(name);
-    if (log) log.bounds = bounds;
+    if (log) log.bounds = whole;
   }
 
   /** The log called `name`, made if need be; `floor` is for private ones. */

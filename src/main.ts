@@ -22,9 +22,8 @@ const engine = createEngine({
 const app = new App()
   .get("/healthz", (c) => c.text("ok"))
   .route("/push", createRouter(engine, config.router))
-  .notFound((c) => {
-    const { origin } = new URL(c.req.url);
-    const detail = `Halley listens at ${origin}/push; GET /push/CHANNEL.`;
+  .notFound(() => {
+    const detail = "The channels are at /push: GET /push/CHANNEL.";
     return problem(new PushError("not_found", detail));
   });
 

@@ -35,9 +35,13 @@ export interface Policy {
 }
 
 /**
- * What holds where no policy says otherwise: everybody listens, and only server
- * code publishes.
+ * Whether a policy lets `identity` do `action`. Where it does not say, everybody
+ * listens, and only server code publishes.
  */
-export function allowedByDefault(action: Action): boolean {
-  return action === "subscribe" || action === "history";
+export async function allows(
+  policy: Policy,
+  ...what: Parameters<NonNullable<Policy["allow"]>>
+): Promise<boolean> {
+  if (policy.allow) return await policy.allow(...what);
+  return what[0] === "subscribe" || what[0] === "history";
 }

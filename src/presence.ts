@@ -3,7 +3,7 @@
  * are messages in a log of their own, for those who ask (PROTOCOL N11).
  * @module
  */
-import type { Draft } from "./backplane.ts";
+import type { Backplane, Draft } from "./backplane.ts";
 import type { Present } from "./channel.ts";
 import type { Connection } from "./connection.ts";
 import { matches, patternsOf, presenceLog } from "./name.ts";
@@ -26,17 +26,32 @@ function describe({ id, identity }: Connection): Present {
     : { connection: id };
 }
 
+/** Publishes joins and leaves, where somebody watches, from now on. */
+export function announcePresence(node: Node, backplane: Backplane): void {
+  const announce = (kind: "join" | "leave") =>
+  async (
+    connection: Connection,
+    name: string,
+  ) => {
+    for (const draft of drafts(node, kind, connection, name)) {
+      await backplane.publish(draft);
+    }
+  };
+  node.events.on("subscribe", announce("join"));
+  node.events.on("unsubscribe", announce("leave"));
+}
+
 /**
  * The joins or leaves that follow from `connection` now following `name`, or no
  * more: one for each channel that somebody watches.
  */
-export function presenceDrafts(
+function drafts(
   node: Node,
   kind: "join" | "leave",
   connection: Connection,
   name: string,
 ): Draft[] {
-  const drafts: Draft[] = [];
+  const found: Draft[] = [];
   const others = connection.channels.filter((other) => other !== name);
   for (const channel of node.logs.watched) {
     const covers = (name: string) => name === channel || matches(name, channel);
@@ -44,7 +59,7 @@ export function presenceDrafts(
     if (!covers(name) || others.some(covers)) continue;
     const data = JSON.stringify(describe(connection));
     const log = presenceLog(channel);
-    drafts.push({ log, channel, data, time: node.now, meta: kind });
+    found.push({ log, channel, data, time: node.now, meta: kind });
   }
-  return drafts;
+  return found;
 }

@@ -20,7 +20,6 @@ import { leave, publish } from "./publish.ts";
 import { presence, subscribe, wantsEvents } from "./subscribe.ts";
 import { streamHeaders } from "./transport/stream.ts";
 
-const METHODS = "GET, HEAD, POST, OPTIONS";
 /** How a router is set up. */
 export type RouterOptions = Callers;
 
@@ -50,6 +49,12 @@ export function createRouter(
   return router;
 }
 
+function methodsOf(path: string): string {
+  if (path === "$leave") return "POST, OPTIONS";
+  if (path === "$presence") return "GET, HEAD, OPTIONS";
+  return "GET, HEAD, POST, OPTIONS";
+}
+
 async function answer(
   engine: Engine,
   options: RouterOptions,
@@ -62,13 +67,14 @@ async function answer(
   const call = { engine, request, path, query, key };
   switch (request.method) {
     case "OPTIONS":
-      return preflight(METHODS);
+      return preflight(methodsOf(path));
     case "GET":
     case "HEAD":
       if (path === "$leave") break;
       if (path === "$presence") return await presence(call);
       return await subscribe(call, c.env);
     case "POST":
+      if (path === "$presence") break;
       if (!originAllowed(request, options)) {
         throw new PushError(
           "bad_origin",
@@ -80,7 +86,7 @@ async function answer(
   }
   const error = new PushError("method_not_allowed");
   const response = problem(error);
-  response.headers.set("allow", path === "$leave" ? "POST, OPTIONS" : METHODS);
+  response.headers.set("allow", methodsOf(path));
   await drain(request);
   return response;
 }

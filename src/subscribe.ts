@@ -8,7 +8,8 @@ import type { Connection } from "./connection.ts";
 import { PushError } from "./errors.ts";
 import { ndjson, sse } from "./frame.ts";
 import { negotiate } from "./http.ts";
-import { poll } from "./transport/poll.ts";
+import { idOfKey } from "./key.ts";
+import { poll, POLL_HEADERS } from "./transport/poll.ts";
 import { stream, streamHeaders } from "./transport/stream.ts";
 import {
   DEFAULT_WAIT,
@@ -44,7 +45,10 @@ export async function subscribe(call: Call, env: unknown): Promise<Response> {
   const reads = asked.since === "earliest" ||
     (transport === "poll" && wait === 0 && asked.since !== undefined);
   const watch = asked.presence === "1";
-  for (const name of asked.channel) {
+  // A resume that names no channels asks for those it has.
+  const known = key && engine.connections.get(idOfKey(key))?.channels;
+  const names = asked.channel.length > 0 ? asked.channel : known || [];
+  for (const name of names) {
     await demand(engine, "subscribe", name, identity);
     if (reads) await demand(engine, "history", name, identity);
     if (watch) await demand(engine, "presence", name, identity);
@@ -96,7 +100,7 @@ export function wantsEvents(request: Request): boolean {
 
 function head(transport: Transport): Response {
   const headers = transport === "poll"
-    ? { "content-type": "application/json", "cache-control": "no-store" }
+    ? POLL_HEADERS
     : streamHeaders(transport === "sse" ? sse : ndjson);
   return new Response(null, { headers });
 }

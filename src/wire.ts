@@ -118,22 +118,22 @@ export const ControlFrame = v.variant("type", [
   }),
 ]);
 
-const Present = {
+const Present = v.strictObject({
   connection: v.string(),
   subject: v.optional(v.string()),
-};
+});
 
 /** Somebody has joined or left a channel (N11). */
 export const PresenceFrame = v.strictObject({
   type: v.picklist(["join", "leave"]),
   channel: v.string(),
   id: Id,
-  ...Present,
+  data: Present,
 });
 
 /** Who is there (N11). */
 export const PresenceAnswer = v.strictObject({
-  presence: v.record(v.string(), v.array(v.strictObject(Present))),
+  presence: v.record(v.string(), v.array(Present)),
 });
 
 /** A line of an NDJSON stream, or the data of a Server-Sent Event. */

@@ -198,7 +198,7 @@ test("channel() says what its log may hold, patterns included", async () => {
   await channel.publish(1);
   await channel.publish(2);
   assertEquals(seqs((await channel.history()).frames), [2]);
-  assertThrows(() => engine.channel("a/*"), PushError);
+  await assertRejects(() => engine.channel("a/*").publish(3), PushError);
   assertThrows(() => engine.channel("$a", { history: {} }), PushError);
 });
 

@@ -19,6 +19,7 @@ test("codes have the statuses that the protocol names, and a sentence each", () 
     "not_acceptable 406",
     "too_large 413",
     "unsupported_type 415",
+    "invalid_data 422",
     "key_reused 422",
     "too_many_channels 429",
     "too_many_connections 503",

@@ -5,16 +5,18 @@ import { test } from "./harness.ts";
 
 /** A file imports only from floors below its own, types included. */
 const floors = [
-  ["deps.ts", "errors.ts", "position.ts", "runtime.ts"],
-  ["frame.ts", "http.ts", "key.ts", "message.ts", "name.ts"],
-  ["backplane.ts", "channel.ts", "log.ts", "wire.ts"],
-  ["connection.ts", "feed.ts", "flush.ts", "logs.ts", "resume.ts"],
+  ["client/place.ts", "client/time.ts", "deps.ts", "errors.ts", "neighbour.ts", "position.ts", "runtime.ts"],
+  ["client/error.ts", "client/frame.ts", "http.ts", "key.ts", "message.ts", "name.ts", "schema.ts"],
+  ["client/http.ts", "client/parse.ts", "frame.ts", "wire.ts"],
+  ["backplane.ts", "client/transports.ts", "log.ts"],
+  ["client/loop.ts", "connection.ts", "feed.ts", "flush.ts", "logs.ts", "resume.ts"],
   ["events.ts", "policy.ts", "recovery.ts"],
-  ["options.ts"],
-  ["node.ts"],
-  ["arrival.ts"],
+  ["channel.ts", "options.ts"],
+  ["alarm.ts", "node.ts", "publisher.ts", "respond.ts"],
+  ["arrival.ts", "history.ts", "presence.ts"],
   ["engine.ts"],
-  ["transport/poll.ts", "transport/stream.ts"],
+  ["call.ts", "transport/poll.ts", "transport/stream.ts"],
+  ["publish.ts", "subscribe.ts"],
   ["router.ts"],
   ["config.ts"],
   ["main.ts"],
@@ -62,7 +64,7 @@ function imports(path: string): string[] {
 test("imports are found: values, types, re-exports, over several lines", () => {
   assertEquals(imports("src/start.ts"), ["src/main.ts"]);
   assert(imports("src/policy.ts").includes("src/connection.ts"));
-  assert(imports("src/router.ts").includes("src/transport/poll.ts"));
+  assert(imports("src/subscribe.ts").includes("src/transport/poll.ts"));
   assert(imports("mod.ts").includes("src/backplane.ts"));
   assert(specifiers("src/deps.ts").includes("node:crypto"));
 });

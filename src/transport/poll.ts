@@ -9,7 +9,8 @@ import { type Code, PushError } from "../errors.ts";
 import { Chunk } from "../frame.ts";
 import { CHUNK_BYTES } from "../log.ts";
 
-const HEADERS = {
+/** The headers of an answer. */
+export const POLL_HEADERS: Readonly<Record<string, string>> = {
   "cache-control": "no-store",
   "content-type": "application/json",
   "vary": "accept, origin",
@@ -123,7 +124,7 @@ class PollSink implements Sink {
       messages.join(",")
     }${tail}`;
     this.#leave();
-    this.#resolve(new Response(body, { headers: HEADERS }));
+    this.#resolve(new Response(body, { headers: POLL_HEADERS }));
     this.#part();
   }
 
