@@ -1,3 +1,23 @@
+/**
+ * Halley: an edge push runtime. A server that parks many long-lived responses
+ * (NDJSON streams, Server-Sent Events, long-polls) and fans messages out to them.
+ *
+ * @example Publish, and read it back over HTTP
+ * ```ts
+ * import { createEngine, createRouter } from "./mod.ts";
+ *
+ * const engine = createEngine();
+ * const router = createRouter(engine);
+ * await engine.publish("news", { hello: "world" });
+ * const answer = await router.request(
+ *   "/news?transport=poll&since=earliest&wait=0",
+ * );
+ * const { messages } = await answer.json();
+ * if (messages[0].data.hello !== "world") throw new Error("not there");
+ * await engine.close();
+ * ```
+ * @module
+ */
 export { createEngine, Engine } from "./src/engine.ts";
 export type { ConnectOptions } from "./src/arrival.ts";
 export type { Clock, EngineOptions, Limits } from "./src/options.ts";
