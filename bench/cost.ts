@@ -10,21 +10,21 @@
  * every delivery is counted, connection by connection, and a wrong count is an
  * error. Rounds alternate; the table has the median, and the least and the most.
  *
- *     deno task cost [--repeat 3] [--runtime bun,deno] [--scenario park,burst]
+ *     deno task cost [--repeat 3] [--runtime bun,deno] [--scenario memory,spaced,burst]
  *                    [--parked 10000] [--burst 1000] [--also NAME=ROOT]...
  *
  * `--also` measures another copy of the repository beside this one.
  * @module
  */
 import { parseArgs } from "node:util";
-import { burst, type Costs, park } from "./scenarios.ts";
+import { Bench, type Costs, scenarios } from "./scenarios.ts";
 
 const { values: options } = parseArgs({
   args: Deno.args,
   options: {
     repeat: { type: "string", default: "3" },
     runtime: { type: "string", default: "bun,deno" },
-    scenario: { type: "string", default: "park,burst" },
+    scenario: { type: "string", default: "memory,spaced,burst" },
     parked: { type: "string", default: "10000" },
     burst: { type: "string", default: "1000" },
     also: { type: "string", multiple: true, default: [] },
@@ -67,26 +67,32 @@ function note(runtime: string, subject: string, costs: Costs): void {
 }
 
 const generator = [Deno.execPath(), "run", "-A", `${here}generator.ts`];
-const scenarios = options.scenario.split(",");
+const chosen = options.scenario.split(",");
 const runtimes = options.runtime.split(",");
 for (let round = 0; round < Number(options.repeat); round++) {
   for (const runtime of runtimes) {
-    // Each round begins with another subject, so that none is always first.
-    const order = [...subjects];
-    order.push(...order.splice(0, round % order.length));
-    for (const [subject, args] of order) {
-      const server = [...RUNTIMES[runtime]!, `${here}server.ts`, ...args];
-      const commands = { server, generator };
-      if (scenarios.includes("park")) {
-        note(runtime, subject, await park(commands, Number(options.parked)));
-      }
-      if (scenarios.includes("burst")) {
-        note(runtime, subject, await burst(commands, Number(options.burst)));
+    for (const scenario of chosen) {
+      // Each round begins with another subject, so that none is always first.
+      const order = [...subjects];
+      order.push(...order.splice(0, round % order.length));
+      for (const [subject, args] of order) {
+        const command = [...RUNTIMES[runtime]!, `${here}server.ts`, ...args];
+        note(runtime, subject, await measure(scenario, command));
       }
     }
   }
 }
 print();
+
+async function measure(scenario: string, server: string[]): Promise<Costs> {
+  const number = scenario === "burst" ? options.burst : options.parked;
+  const bench = await Bench.start(server, generator);
+  try {
+    return await scenarios[scenario]!(bench, Number(number));
+  } finally {
+    await bench.end();
+  }
+}
 
 function print(): void {
   const others = [...subjects.keys()].slice(1);

@@ -14,14 +14,14 @@ const GENERATORS = 2;
  */
 const WARM_UP = 20;
 
-/** How long parked connections are left alone before memory is read, in ms. */
+/** How long it is left alone before memory is read, in ms. */
 const SETTLE = 1_500;
 
 /** What a scenario found: costs by name. */
 export type Costs = Record<string, number>;
 
 /** A server and its clients. */
-class Bench {
+export class Bench {
   readonly server: Child;
   readonly #generators: Child[];
   #clients = 0;
@@ -33,6 +33,7 @@ class Bench {
     this.#generators = generators;
   }
 
+  /** Starts the processes. */
   static async start(server: string[], generator: string[]): Promise<Bench> {
     const child = await new Child(server).ready();
     const port = await child.tell<number>("port");
@@ -43,6 +44,7 @@ class Bench {
     return new Bench(child, await Promise.all(generators));
   }
 
+  /** Connects, in place of any who were there. */
   async park(number: number): Promise<void> {
     this.#clients = number;
     this.#sent = 0;
@@ -81,12 +83,14 @@ class Bench {
     throw new Error("The server has kept connections whose clients are gone.");
   }
 
-  /** Resident bytes once garbage is collected. */
+  /** Resident bytes once it has settled and its garbage is collected. */
   async rss(): Promise<number> {
+    await sleep(SETTLE);
     await this.server.tell("gc");
     return this.server.rss;
   }
 
+  /** Ends the processes. */
   async end(): Promise<void> {
     await Promise.all([this.server, ...this.#generators].map((c) => c.end()));
   }
@@ -102,12 +106,6 @@ interface Counted {
   received: number;
   least: number;
   most: number;
-}
-
-/** How the processes of a measurement are started. */
-export interface Commands {
-  readonly server: string[];
-  readonly generator: string[];
 }
 
 /** Publishes `messages` at once, `rounds` times, and takes the CPU per delivery. */
@@ -128,61 +126,43 @@ async function publishing(
   return used / (rounds * messages * clients);
 }
 
-/** Memory of parked connections, and spaced publishes to them. */
-export async function park(
-  { server, generator }: Commands,
-  connections: number,
-): Promise<Costs> {
-  const bench = await Bench.start(server, generator);
-  try {
-    await bench.park(WARM_UP);
-    await bench.publish(1);
-    await bench.leave();
-    const before = await bench.rss();
-    await bench.park(connections);
-    await sleep(SETTLE);
-    const parked = await bench.rss();
-    const spaced = await publishing(bench, connections, {
-      rounds: 20,
-      messages: 1,
-      gap: 50,
-    });
-    await bench.leave();
-    await sleep(SETTLE);
-    const left = await bench.rss();
-    await bench.park(connections);
-    await sleep(SETTLE);
-    const again = await bench.rss();
-    const each = (bytes: number) => (bytes - before) / connections;
-    return {
-      before: before / 1e6,
-      parked: each(parked),
-      left: each(left),
-      again: each(again),
-      spaced,
-    };
-  } finally {
-    await bench.end();
-  }
+/** Memory of parked connections. */
+async function memory(bench: Bench, connections: number): Promise<Costs> {
+  await bench.park(WARM_UP);
+  await bench.publish(1);
+  await bench.leave();
+  const before = await bench.rss();
+  await bench.park(connections);
+  const parked = await bench.rss();
+  await bench.leave();
+  const left = await bench.rss();
+  await bench.park(connections);
+  const again = await bench.rss();
+  const each = (bytes: number) => (bytes - before) / connections;
+  return {
+    before: before / 1e6,
+    parked: each(parked),
+    left: each(left),
+    again: each(again),
+  };
+}
+
+/** Single messages, with time in between. */
+async function spaced(bench: Bench, connections: number): Promise<Costs> {
+  await bench.park(connections);
+  const pace = { rounds: 40, messages: 1, gap: 50 };
+  return { spaced: await publishing(bench, connections, pace) };
 }
 
 /** Bursts of 20 messages. */
-export async function burst(
-  { server, generator }: Commands,
-  connections: number,
-): Promise<Costs> {
-  const bench = await Bench.start(server, generator);
-  try {
-    await bench.park(connections);
-    const rounds = 40;
-    return {
-      burst: await publishing(bench, connections, {
-        rounds,
-        messages: 20,
-        gap: 20,
-      }),
-    };
-  } finally {
-    await bench.end();
-  }
+async function burst(bench: Bench, connections: number): Promise<Costs> {
+  await bench.park(connections);
+  const pace = { rounds: 40, messages: 20, gap: 20 };
+  return { burst: await publishing(bench, connections, pace) };
 }
+
+/** What can be measured. */
+export const scenarios: Record<
+  string,
+  (bench: Bench, connections: number) => Promise<Costs>
+> = { memory, spaced, burst };
