@@ -152,6 +152,8 @@ export async function exchange(
 /** A TCP proxy that cuts what comes back. */
 export interface Proxy {
   readonly port: number;
+  /** Cuts all that are open now. */
+  cut(): void;
   stop(): Promise<void>;
 }
 
@@ -189,12 +191,16 @@ export async function proxy(
   const { promise, resolve } = Promise.withResolvers<void>();
   server.listen(0, "127.0.0.1", resolve);
   await promise;
+  const cut = () => {
+    for (const socket of sockets) socket.destroy();
+  };
   return {
     port: (server.address() as { port: number }).port,
+    cut,
     async stop() {
       const { promise, resolve } = Promise.withResolvers<void>();
       server.close(() => resolve());
-      for (const socket of sockets) socket.destroy();
+      cut();
       await promise;
     },
   };
