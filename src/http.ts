@@ -43,7 +43,7 @@ export function checkHost(request: Request, { hosts }: Callers): void {
   if (!hosts) return;
   const host = hostOf(request);
   const name = host.replace(/:[0-9]*$/, "").toLowerCase();
-  if (hosts.includes(name)) return;
+  if (hosts.some((listed) => listed.toLowerCase() === name)) return;
   throw new PushError("bad_origin", `The host ${name} is not served here.`);
 }
 
@@ -51,10 +51,11 @@ export function checkHost(request: Request, { hosts }: Callers): void {
 export function originAllowed(request: Request, { origins }: Callers): boolean {
   const origin = request.headers.get("origin");
   if (origin === null) return true;
+  // A page without an origin of its own is anybody's.
+  if (origin === "null") return false;
   if (origins?.includes("*") || origins?.includes(origin)) return true;
-  return origin !== "null" &&
-    origin.replace(/^[a-z+.-]+:\/\//, "").toLowerCase() ===
-      hostOf(request).toLowerCase();
+  return origin.replace(/^[a-z+.-]+:\/\//, "").toLowerCase() ===
+    hostOf(request).toLowerCase();
 }
 
 function hostOf(request: Request): string {

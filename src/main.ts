@@ -9,6 +9,7 @@ import { App, process } from "./deps.ts";
 import { createEngine } from "./engine.ts";
 import { PushError } from "./errors.ts";
 import { problem } from "./http.ts";
+import { servePage } from "./page/serve.ts";
 import { createRouter } from "./router.ts";
 
 /** How long clients get to read their `close` frames, in ms. */
@@ -22,7 +23,9 @@ const engine = createEngine({
 const app = new App()
   .get("/healthz", (c) => c.text("ok"))
   .route("/push", createRouter(engine, config.router))
-  .notFound(() => {
+  .notFound(async (c) => {
+    const page = await servePage(c.req.path);
+    if (page) return page;
     const detail = "The channels are at /push: GET /push/CHANNEL.";
     return problem(new PushError("not_found", detail));
   });
@@ -30,12 +33,14 @@ const app = new App()
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.on(signal, () => void shutdown());
 }
-console.log(banner());
+// After the server listens, or has failed to.
+if (import.meta.main) setTimeout(() => console.log(banner()));
 
 /** What `deno serve` and Bun ask for. */
 interface Server {
   readonly port: number;
   readonly hostname: string;
+  readonly development: boolean;
   fetch(request: Request, env?: unknown): Response | Promise<Response>;
 }
 
@@ -43,6 +48,7 @@ interface Server {
 export default {
   port: config.port,
   hostname: config.host,
+  development: false,
   fetch(request, env) {
     // `deno serve` listens where its own --host says, whatever HOST is.
     const address = remoteAddress(request, env);
@@ -63,14 +69,16 @@ function configure(): ReturnType<typeof readConfig> {
   }
 }
 
-function banner(): string {
-  const url = `http://${config.host}:${config.port}/push`;
+/** What people read when it listens. */
+export function banner(port: number = config.port): string {
+  const url = `http://${config.host}:${port}/push`;
   const publish = config.local
     ? "Anyone on this machine may publish"
     : "ANYONE WHO REACHES THIS ADDRESS MAY PUBLISH (HALLEY_INSECURE=1)";
   return `Halley at ${url}
   listen:   curl -N ${url}/news
   publish:  curl -d hello ${url}/news
+  watch:    ${url.replace(/push$/, "")}
 ${publish}.`;
 }
 

@@ -3,7 +3,11 @@
  * and `PORT` count (`deno serve` goes by its own flags).
  * @module
  */
-import server from "./main.ts";
+import server, { banner } from "./main.ts";
 
 const { port, hostname } = server;
-Deno.serve({ port, hostname, onListen() {} }, server.fetch);
+Deno.serve({
+  port,
+  hostname,
+  onListen: (address) => console.log(banner(address.port)),
+}, server.fetch);

@@ -48,6 +48,7 @@ export async function subscribe(call: Call, env: unknown): Promise<Response> {
   // A resume that names no channels asks for those it has.
   const known = key && engine.connections.get(idOfKey(key))?.channels;
   const names = asked.channel.length > 0 ? asked.channel : known || [];
+  checkCount(new Set(names).size, engine.node.settings.limits.channels);
   for (const name of names) {
     await demand(engine, "subscribe", name, identity);
     if (reads) await demand(engine, "history", name, identity);
@@ -62,6 +63,16 @@ export async function subscribe(call: Call, env: unknown): Promise<Response> {
     identity,
   });
   return park(call, env, connection, transport, wait, asked.since);
+}
+
+/** Before the policy is asked about each of them. */
+function checkCount(count: number, limit: number): void {
+  if (count === 0) {
+    throw new PushError("invalid_request", "No channel is named.");
+  }
+  if (count <= limit) return;
+  const detail = `${count} channels are too many; the limit is ${limit}.`;
+  throw new PushError("invalid_request", detail);
 }
 
 function park(

@@ -45,11 +45,7 @@ const Milliseconds = v.pipe(
 /** `GET base/CHANNEL` and `GET base?channel=…` (N1, N5, N6). */
 export const SubscribeRequest = v.strictObject({
   channel: v.array(Subscription),
-  since: v.optional(v.pipe(
-    v.string(),
-    v.nonEmpty("it is empty"),
-    v.maxLength(200, "it is longer than 200 characters"),
-  )),
+  since: v.optional(v.pipe(v.string(), v.nonEmpty("it is empty"))),
   key: v.optional(Key),
   wait: v.optional(Milliseconds),
   presence: v.optional(v.picklist(["0", "1"], "it is neither 0 nor 1")),
