@@ -111,6 +111,7 @@ test("originAllowed() knows no browser, the same host and listed origins (N7)", 
   assert(originAllowed(fake({ origin: "http://a.example" }), {
     origins: ["*"],
   }));
+  assert(!originAllowed(fake({ origin: "null" }), { origins: ["*"] }), "N10");
 });
 
 /** A request with headers that `Request` would not let a program set. */

@@ -70,10 +70,12 @@ test("the banner says where it is and that anyone may publish", async () => {
   const said = await halley.child.says("may publish");
   assert(said.includes(`curl -N ${halley.url}/news`), said);
   assert(said.includes("Anyone on this machine may publish."), said);
-  const lost = await fetch(`http://127.0.0.1:${halley.port}/`);
+  const lost = await fetch(`http://127.0.0.1:${halley.port}/lost`);
   const { code, detail } = await problemOf(lost);
   assertEquals(code, "not_found");
   assert(detail.includes("/push/CHANNEL"), detail);
+  const page = await fetch(`http://127.0.0.1:${halley.port}/`);
+  assert((await page.text()).includes("<title>Halley</title>"));
 });
 
 test("a public HOST is refused unless HALLEY_INSECURE=1 says so", async () => {
