@@ -50,7 +50,6 @@ test("parse() names the field and the fault of a subscription (N8)", () => {
     [{ channel: [""] }, "invalid_channel", "it is empty"],
     [{ channel: ["a", "$all"] }, "invalid_channel", "channel.1"],
     [{ channel: ["a"], since: "" }, "invalid_request", "since"],
-    [{ channel: ["a"], since: "x".repeat(201) }, "invalid_request", "200"],
     [{ channel: ["a"], key: "short" }, "invalid_request", "key"],
     [{ channel: ["a"], wait: "60001" }, "invalid_request", "60000"],
     [{ channel: ["a"], wait: "-1" }, "invalid_request", "milliseconds"],
