@@ -4,11 +4,11 @@
  * @module
  */
 
-/** Differs in every thread that loads this module. */
-const INSTANCE = crypto.randomUUID();
-
-/** How long a newcomer is listened for, in ms. */
-const LISTEN = 2_000;
+/**
+ * Differs in every thread that loads this module; made with the first engine, as
+ * workerd allows no random values in the global scope.
+ */
+let instance: string | undefined;
 
 const ADVICE =
   "memory() reaches one process only, so clients of one engine hear nothing " +
@@ -25,23 +25,19 @@ export function watchForNeighbours(found: (error: Error) => void): () => void {
     return () => {};
   }
   if (typeof BroadcastChannel !== "function") return () => {};
+  const own = instance ??= crypto.randomUUID();
   const hello = new BroadcastChannel("halley.memory");
+  // Listening alone keeps no program running.
+  (hello as { unref?(): void }).unref?.();
   hello.onmessage = ({ data }) => {
-    if (data === INSTANCE) return;
+    if (data === own) return;
     // Answered once, so that the other side knows too, however late it came.
-    hello.postMessage(INSTANCE);
-    stop();
+    hello.postMessage(own);
+    hello.close();
     found(new Error(`Another engine runs beside this one: ${ADVICE}`));
   };
-  hello.postMessage(INSTANCE);
-  const timer = setTimeout(stop, LISTEN);
-  unref(timer);
-  unref(hello);
-  function stop(): void {
-    clearTimeout(timer);
-    hello.close();
-  }
-  return stop;
+  hello.postMessage(own);
+  return () => hello.close();
 }
 
 function onDenoDeploy(): boolean {
@@ -53,9 +49,4 @@ function onDenoDeploy(): boolean {
   } catch {
     return false; // Not allowed to look: then it is not Deno Deploy.
   }
-}
-
-function unref(what: unknown): void {
-  if (typeof what === "object") (what as { unref?(): void }).unref?.();
-  else globalThis.Deno?.unrefTimer?.(what as number);
 }
