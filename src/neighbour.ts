@@ -10,6 +10,9 @@
  */
 let instance: string | undefined;
 
+/** How long others are listened for, in ms: those that start with this one. */
+const LISTEN = 2_000;
+
 const ADVICE =
   "memory() reaches one process only, so clients of one engine hear nothing " +
   "of what is published at the other. Run one engine, or give all of them a " +
@@ -27,17 +30,21 @@ export function watchForNeighbours(found: (error: Error) => void): () => void {
   if (typeof BroadcastChannel !== "function") return () => {};
   const own = instance ??= crypto.randomUUID();
   const hello = new BroadcastChannel("halley.memory");
-  // Listening alone keeps no program running.
-  (hello as { unref?(): void }).unref?.();
   hello.onmessage = ({ data }) => {
     if (data === own) return;
-    // Answered once, so that the other side knows too, however late it came.
+    // Answered once, so that the other side knows too, if it came first.
     hello.postMessage(own);
-    hello.close();
+    stop();
     found(new Error(`Another engine runs beside this one: ${ADVICE}`));
   };
   hello.postMessage(own);
-  return () => hello.close();
+  // No longer, because under Deno a listener keeps the program running.
+  const timer = setTimeout(stop, LISTEN);
+  function stop(): void {
+    clearTimeout(timer);
+    hello.close();
+  }
+  return stop;
 }
 
 function onDenoDeploy(): boolean {
