@@ -47,7 +47,7 @@ function connect(transport: Transport | "auto", since?: string): void {
   client.on("reconnect", ({ attempt, delay, reason }) => {
     show("waiting", "reconnecting");
     const wait = `again in ${Math.round(delay)} ms (attempt ${attempt})`;
-    tell("lost", `${reason} ${wait}`);
+    tell("lost", `${reason} – ${wait}`);
   });
   client.on("reset", ({ channel }) => {
     tell("reset", `messages are missing in ${channel ?? "all channels"}`);
@@ -172,7 +172,7 @@ find<HTMLSelectElement>("transport").onchange = (event) => {
 };
 find<HTMLButtonElement>("cut").onclick = () => {
   tell("cut", "as asked");
-  for (const cut of cuts) cut.abort();
+  for (const cut of cuts) cut.abort(new Error("It was cut here."));
   cuts.clear();
 };
 find<HTMLButtonElement>("clear").onclick = () => messages.replaceChildren();

@@ -42,8 +42,6 @@ export function html(script: string): string {
       <textarea id="data" rows="4" spellcheck="false">{"hello": "world"}</textarea>
       <div class="row"><button>Publish</button><output id="result"></output></div>
     </form>
-    <h2 id="h-events">Connection</h2>
-    <ol id="events" aria-labelledby="h-events"></ol>
   </section>
   <section aria-labelledby="h-messages">
     <div class="row"><h2 id="h-messages">Messages</h2><button id="clear" type="button">Clear</button></div>
@@ -55,6 +53,8 @@ export function html(script: string): string {
       <p class="hint">Nothing yet. Publish here, or from a terminal:
         <code>curl -d hello <span id="origin"></span>/push/news</code></p>
     </div>
+    <h2 id="h-events">Connection</h2>
+    <ol id="events" aria-labelledby="h-events"></ol>
   </section>
 </main>
 <noscript>This page needs JavaScript.</noscript>
@@ -97,16 +97,16 @@ ul, ol { list-style: none; margin: .5rem 0 0; padding: 0 }
 #names { display: flex; flex-wrap: wrap; gap: .4rem }
 #names li { display: flex; align-items: center; gap: .3rem; border: 1px solid var(--line); border-radius: 1rem; padding: 0 .2rem 0 .7rem }
 #names button { border: 0; background: none; padding: .3rem .5rem; line-height: 1 }
-#events { max-height: 14rem; overflow: auto; font-size: .875rem }
+#events { max-height: 18rem; overflow: auto; font-size: .875rem }
 #events li { border-top: 1px solid var(--line); padding: .25rem 0 }
 time { color: var(--dim) }
-.scroll { overflow: auto; max-height: 75vh; border: 1px solid var(--line); border-radius: .4rem; margin-top: .5rem }
+.scroll { overflow: auto; max-height: 60vh; border: 1px solid var(--line); border-radius: .4rem; margin-top: .5rem }
 table { border-collapse: collapse; width: 100% }
 th { text-align: left; font-size: .8rem; color: var(--dim); position: sticky; top: 0; background: var(--back) }
 th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top }
 td:nth-child(3) { overflow-wrap: anywhere; min-width: 9rem }
 td:nth-child(1), td:nth-child(4), td:nth-child(5) { white-space: nowrap; color: var(--dim) }
-@media (max-width: 48rem) { th:nth-child(4), td:nth-child(4) { display: none } }
+@media (max-width: 48rem) { th, td { padding: .3rem } th:nth-child(4), td:nth-child(4) { display: none } }
 .hint { color: var(--dim); padding: 0 .8rem }
 table:has(tbody tr) + .hint { display: none }
 `;
