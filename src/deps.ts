@@ -15,5 +15,9 @@ export { createHash } from "node:crypto";
 export { setImmediate } from "node:timers";
 export { default as process } from "node:process";
 
+/** Takes types off; looked up when it is needed, as Bun has another way. */
+export const nodeModule = (): Promise<typeof import("node:module")> =>
+  import("node:module");
+
 /** A Hono app. */
 export type Hono = HonoApp;

@@ -41,6 +41,7 @@ interface Server {
   readonly port: number;
   readonly hostname: string;
   readonly development: boolean;
+  readonly reusePort: boolean;
   fetch(request: Request, env?: unknown): Response | Promise<Response>;
 }
 
@@ -49,6 +50,8 @@ export default {
   port: config.port,
   hostname: config.host,
   development: false,
+  // Without this Bun shares a port that is taken: half the clients hear nothing.
+  reusePort: false,
   fetch(request, env) {
     // `deno serve` listens where its own --host says, whatever HOST is.
     const address = remoteAddress(request, env);

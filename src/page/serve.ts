@@ -3,6 +3,7 @@
  * their types are taken off by the runtime, so there is no build step.
  * @module
  */
+import { nodeModule } from "../deps.ts";
 import { html } from "./html.ts";
 
 /** Where the files of the package are, seen from a browser. */
@@ -61,6 +62,6 @@ async function stripTypes(code: string): Promise<string> {
     const transpiler = new Bun.Transpiler({ loader: "ts", target: "browser" });
     return transpiler.transformSync(code);
   }
-  const { stripTypeScriptTypes } = await import("node:module");
+  const { stripTypeScriptTypes } = await nodeModule();
   return stripTypeScriptTypes(code, { mode: "transform" });
 }
