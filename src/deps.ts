@@ -15,9 +15,11 @@ export { createHash } from "node:crypto";
 export { setImmediate } from "node:timers";
 export { default as process } from "node:process";
 
-/** Takes types off; looked up when it is needed, as Bun has another way. */
-export const nodeModule = (): Promise<typeof import("node:module")> =>
-  import("node:module");
+/** Takes the types off TypeScript; looked up late, as Bun has another way. */
+export async function withoutTypes(code: string): Promise<string> {
+  const { stripTypeScriptTypes } = await import("node:module");
+  return stripTypeScriptTypes(code, { mode: "transform" });
+}
 
 /** A Hono app. */
 export type Hono = HonoApp;

@@ -3,7 +3,7 @@
  * their types are taken off by the runtime, so there is no build step.
  * @module
  */
-import { nodeModule } from "../deps.ts";
+import { withoutTypes } from "../deps.ts";
 import { html } from "./html.ts";
 
 /** Where the files of the package are, seen from a browser. */
@@ -62,6 +62,5 @@ async function stripTypes(code: string): Promise<string> {
     const transpiler = new Bun.Transpiler({ loader: "ts", target: "browser" });
     return transpiler.transformSync(code);
   }
-  const { stripTypeScriptTypes } = await nodeModule();
-  return stripTypeScriptTypes(code, { mode: "transform" });
+  return await withoutTypes(code);
 }
