@@ -204,13 +204,14 @@ export function isCurrent(heard: readonly Heard[], ids: string[]): boolean {
 }
 
 /**
- * Nothing was lost in silence, nothing came twice or in another order: what was heard
- * is what was published, but for gaps, each of them told by a reset.
+ * Nothing was lost in silence, nothing came twice or in another order: what was heard by
+ * a client that was there before is what was published, but for gaps, each of them told
+ * by a reset.
  */
 export function assertWhole(heard: readonly Heard[], from: Publisher): void {
   const { ids, unsure } = from;
   const seen = new Set<string>();
-  let next = -1;
+  let next = 0;
   let told = false;
   for (const item of heard) {
     if (item === "reset") {
@@ -225,8 +226,7 @@ export function assertWhole(heard: readonly Heard[], from: Publisher): void {
       assert(unsure.has(data as number), `${id} was not published`);
       continue;
     }
-    // Where the first one lies is where the client began.
-    if (next >= 0 && !told) assertEquals(index, next, `gap before ${id}`);
+    if (!told) assertEquals(index, next, `gap before ${id}`);
     assert(index >= next, `${id} is out of order`);
     next = index + 1;
     told = false;
