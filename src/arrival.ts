@@ -181,15 +181,18 @@ function follow(
   fromSent: boolean,
 ): void {
   const wanted = new Set(names);
-  for (const log of [...connection.logs]) {
-    const implied = log === node.logs.all ||
-      log.name === privateLog(connection.id);
-    if (!implied && !wanted.delete(log.name)) node.unfollow(connection, log);
-  }
+  const unwanted = connection.logs.filter((log) =>
+    log !== node.logs.all && log.name !== privateLog(connection.id) &&
+    !wanted.delete(log.name)
+  );
   for (const name of wanted) {
     const own = name.startsWith("$");
     const log = node.logs.open(name, own ? node.applied : undefined);
     node.follow(connection, log, fromSent);
-    if (!own) node.events.emit("subscribe", connection, name);
+    // What nobody watched was never published: the backplane lacks it too.
+    if (own) log.lost = Math.max(log.lost, log.floor);
+    else node.events.emit("subscribe", connection, name);
   }
+  // Only now: who changes names has not been absent in between.
+  for (const log of unwanted) node.unfollow(connection, log);
 }

@@ -14,6 +14,8 @@ export interface Call {
   /** What the path says after the base, decoded; empty for the base itself. */
   readonly path: string;
   readonly query: URLSearchParams;
+  /** The text of a body that middleware has read already. */
+  reread(): Promise<string>;
   /** The key of a connection, from the query or its header. */
   readonly key: string | undefined;
 }

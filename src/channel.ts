@@ -99,7 +99,12 @@ export function onChannel<E extends keyof ChannelEvents>(
   return events.on(
     event as "subscribe" | "unsubscribe",
     (connection, other) => {
-      if (covers(other) || matches(other, name)) seen(connection);
+      const concerns = (it: string) => covers(it) || matches(it, name);
+      // By another name it followed before, or does still.
+      const follows = connection.channels.some((it) =>
+        it !== other && concerns(it)
+      );
+      if (concerns(other) && !follows) seen(connection);
     },
   );
 }

@@ -110,6 +110,7 @@ export class Logs {
 
   /** Drops what a log, and all logs together, hold beyond their bounds. */
   trim(log: Log, now: number): void {
+    if (this.#logs.get(log.name) !== log) return;
     const before = log.bytes;
     log.trim(now);
     this.bytes -= before - log.bytes;
@@ -150,7 +151,10 @@ export class Logs {
     if (log.followers.size > 0 || log === this.all) return;
     this.#idle.add(log);
     const channel = watchedChannel(log.name);
-    if (channel !== undefined) this.watched.delete(channel);
+    if (channel === undefined) return;
+    // From now on joins and leaves are not told, so it would have a gap.
+    this.watched.delete(channel);
+    this.drop(log);
   }
 
   /** Drops a log whole; its name and floor stay, as long as there is room. */

@@ -24,7 +24,9 @@ const ADVICE =
  */
 export function watchForNeighbours(found: (error: Error) => void): () => void {
   if (onDenoDeploy()) {
-    found(new Error(`Deno Deploy runs an instance per region: ${ADVICE}`));
+    const error = new Error(`Deno Deploy runs many instances: ${ADVICE}`);
+    // A moment later, so that somebody can listen for it.
+    queueMicrotask(() => found(error));
     return () => {};
   }
   if (typeof BroadcastChannel !== "function") return () => {};

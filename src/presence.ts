@@ -33,9 +33,9 @@ export function announcePresence(node: Node, backplane: Backplane): void {
     connection: Connection,
     name: string,
   ) => {
-    for (const draft of drafts(node, kind, connection, name)) {
-      await backplane.publish(draft);
-    }
+    // All at once: a moment later the backplane may be closed.
+    const told = drafts(node, kind, connection, name);
+    await Promise.all(told.map((draft) => backplane.publish(draft)));
   };
   node.events.on("subscribe", announce("join"));
   node.events.on("unsubscribe", announce("leave"));

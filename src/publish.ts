@@ -23,7 +23,7 @@ export async function publish(call: Call): Promise<Response> {
   const identity = await engine.policy.identify?.(request);
   const action = to === undefined ? "publish" : to === "*" ? "sendAll" : "send";
   await demand(engine, action, channel, identity);
-  const data = await readData(request, engine.node.settings.limits.message);
+  const data = await readData(call, engine.node.settings.limits.message);
   const key = asked.idempotencyKey;
   const options = {
     key: key && `${identity?.subject ?? ""}\n${key}`,
@@ -37,7 +37,10 @@ export async function publish(call: Call): Promise<Response> {
   return Response.json({ id }, { headers: { "cache-control": "no-store" } });
 }
 
-async function readData(request: Request, limit: number): Promise<unknown> {
+async function readData(
+  { request, reread }: Call,
+  limit: number,
+): Promise<unknown> {
   const type = (request.headers.get("content-type") ?? "text/plain")
     .split(";")[0]!.trim().toLowerCase();
   const json = type === "application/json" || type.endsWith("+json");
@@ -47,7 +50,9 @@ async function readData(request: Request, limit: number): Promise<unknown> {
   ) {
     throw new PushError("unsupported_type", `${type} is not JSON or text.`);
   }
-  const text = await readText(request, limit);
+  const text = request.bodyUsed
+    ? await reread()
+    : await readText(request, limit);
   if (!json) return text;
   try {
     return JSON.parse(text);

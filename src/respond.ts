@@ -32,7 +32,10 @@ export type Producer<T> = (
 
 /** How a producer is run. */
 export interface ProduceOptions {
-  /** How long it may go without a write, in ms (default 30,000). */
+  /**
+   * How long it may go without a write, in ms (default 30,000). Bun's server ends
+   * a response after 10 s of silence unless its `idleTimeout` is longer.
+   */
   readonly timeout?: number;
   /** Ends it as `shutdown`: the engine's `signal`, say. */
   readonly signal?: AbortSignal;
@@ -82,6 +85,9 @@ export function stream<T>(
     : publishAll(target, produce as Producer<T>, options);
 }
 
+/** The longest a timer can wait, in ms. */
+const LONGEST = 2 ** 31 - 1;
+
 /** A producer at work: its time, and its end, which comes once. */
 class Run {
   readonly #abort = new AbortController();
@@ -97,6 +103,9 @@ class Run {
   ) {
     this.#options = options;
     this.#timeout = options.timeout ?? 30_000;
+    if (!(this.#timeout > 0)) {
+      throw new RangeError(`timeout is ${this.#timeout}; it must be above 0`);
+    }
     this.#ended = ended;
   }
 
@@ -129,7 +138,11 @@ class Run {
       new DOMException(`The stream ended: ${reason}`, "AbortError"),
     );
     this.#ended(reason, error);
-    this.#options.onEnd?.(reason, error);
+    try {
+      this.#options.onEnd?.(reason, error);
+    } catch (failure) {
+      console.error("halley:", failure);
+    }
   }
 
   readonly #shutdown = () => this.end("shutdown");
@@ -138,25 +151,31 @@ class Run {
   #watch(): void {
     const left = this.#deadline - performance.now();
     if (left <= 0) return this.end("timeout");
-    this.#timer = setTimeout(() => this.#watch(), left);
+    this.#timer = setTimeout(() => this.#watch(), Math.min(left, LONGEST));
   }
 }
 
-const HEADERS = {
-  "content-type": "text/plain; charset=utf-8",
-  "cache-control": "no-store, no-transform",
-  "x-accel-buffering": "no",
-};
+const HEADERS = [
+  ["content-type", "text/plain; charset=utf-8"],
+  ["cache-control", "no-store, no-transform"],
+  ["x-accel-buffering", "no"],
+  // Middleware that makes an ETag would read the body to its end first.
+  ["etag", 'W/"stream"'],
+] as const;
 
 function respond(
   produce: Producer<string | Uint8Array>,
   options: StreamOptions,
 ): Response {
   const encoder = new TextEncoder();
-  let room = Promise.withResolvers<void>();
+  let room: PromiseWithResolvers<void> | undefined;
+  const proceed = () => {
+    room?.resolve();
+    room = undefined;
+  };
   let controller!: ReadableStreamDefaultController<Uint8Array>;
   const run = new Run(options, (reason) => {
-    room.resolve();
+    proceed();
     if (reason === "done") controller.close();
     else if (reason !== "disconnected") controller.error(run.signal.reason);
   });
@@ -169,7 +188,7 @@ function respond(
         typeof data === "string" ? encoder.encode(data) : data,
       );
       if (controller.desiredSize! > 0) return;
-      room = Promise.withResolvers();
+      room ??= Promise.withResolvers();
       await room.promise;
       run.signal.throwIfAborted();
     },
@@ -179,16 +198,14 @@ function respond(
       controller = control;
       run.start(out, produce);
     },
-    pull: () => room.resolve(),
+    pull: proceed,
     cancel: () => run.end("disconnected"),
   });
-  return new Response(body, {
-    headers: { ...HEADERS, ...plain(options.headers) },
-  });
-}
-
-function plain(headers: HeadersInit | undefined): Record<string, string> {
-  return Object.fromEntries(new Headers(headers));
+  const headers = new Headers(options.headers);
+  for (const [name, value] of HEADERS) {
+    if (!headers.has(name)) headers.set(name, value);
+  }
+  return new Response(body, { headers });
 }
 
 function publishAll<T>(
@@ -200,7 +217,10 @@ function publishAll<T>(
   const run = new Run(options, (reason) => {
     const last = options.last;
     if (!last) return resolve(reason);
-    channel.publish(last(reason)).then(() => resolve(reason), reject);
+    Promise.resolve(reason).then(last).then((data) => channel.publish(data))
+      .then(() => resolve(reason), (error) =>
+        // An engine that is closed takes no last words.
+        reason === "shutdown" ? resolve(reason) : reject(error));
   });
   const out: Out<T> = {
     async write(data) {

@@ -64,7 +64,8 @@ async function answer(
   checkHost(request, options);
   const { path, query } = takeApart(request.url, routePath(c));
   const key = request.headers.get("push-key") ?? query.get("key") ?? undefined;
-  const call = { engine, request, path, query, key };
+  const reread = () => c.req.text();
+  const call = { engine, request, path, query, key, reread };
   switch (request.method) {
     case "OPTIONS":
       return preflight(methodsOf(path));

@@ -43,19 +43,26 @@ export interface SchemaIssue {
  * Checks `data`; gives back what is to be published. Throws a `PushError`
  * `invalid_data` with the path of the first fault.
  */
-export async function check(
+export function check(
   schema: StandardSchema,
   data: unknown,
-): Promise<unknown> {
-  const result = await schema["~standard"].validate(data);
+): unknown | Promise<unknown> {
+  const result = schema["~standard"].validate(data);
+  return result instanceof Promise ? result.then(outcome) : outcome(result);
+}
+
+function outcome(result: SchemaResult<unknown>): unknown {
   if (!result.issues) return result.value;
   const [issue] = result.issues;
   const path = (issue?.path ?? []).map((part) =>
     String(typeof part === "object" ? part.key : part)
   ).join(".");
   const where = path === "" ? "The data" : `data.${path}`;
-  throw new PushError(
-    "invalid_data",
-    `${where}: ${issue?.message ?? "it does not fit the channel's schema"}`,
-  );
+  const what = issue?.message ?? "it does not fit the channel's schema";
+  throw new PushError("invalid_data", brief(`${where}: ${what}`));
+}
+
+/** A schema's message may hold all of a bad value. */
+function brief(text: string): string {
+  return text.length > 300 ? `${text.slice(0, 300).toWellFormed()}…` : text;
 }

@@ -138,6 +138,6 @@ export async function presence(
     await demand(engine, "presence", name, identity);
     present[name] = engine.presence(name);
   }
-  const headers = { "cache-control": "no-store" };
-  return Response.json({ presence: present }, { headers });
+  const body = JSON.stringify({ presence: present });
+  return new Response(body, { headers: POLL_HEADERS });
 }

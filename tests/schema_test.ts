@@ -105,11 +105,11 @@ test("publish() rejects what a schema rejects later", async () => {
 
 test("check() names keys and path segments alike, symbols too", async () => {
   const path = ["a", { key: 0 }, Symbol("s"), { key: "b" }];
-  assertEquals(await refusal(check(faulty(...path), 1)), [
+  assertEquals(await refusal(Promise.try(check, faulty(...path), 1)), [
     "invalid_data",
     "data.a.0.Symbol(s).b: bad",
   ]);
-  assertEquals(await refusal(check(faulty(), 1)), [
+  assertEquals(await refusal(Promise.try(check, faulty(), 1)), [
     "invalid_data",
     "The data: bad",
   ]);
@@ -118,7 +118,7 @@ test("check() names keys and path segments alike, symbols too", async () => {
 test("check() refuses a value even where nobody says why", async () => {
   const silent = faulty();
   silent["~standard"].validate = () => ({ issues: [] });
-  assertEquals(await refusal(check(silent, 1)), [
+  assertEquals(await refusal(Promise.try(check, silent, 1)), [
     "invalid_data",
     "The data: it does not fit the channel's schema",
   ]);
