@@ -22,33 +22,36 @@ export type ClientCode =
 
 /** What went wrong: a stable code, and whether coming back can help. */
 export class PushError extends Error {
-  override readonly name = "PushError";
+  /** The stable code, for programs. */
+  declare readonly code: ClientCode;
+  /** Whether the same may succeed later. */
+  declare readonly retryable: boolean;
+  /** How long the server asks to wait, in ms. */
+  declare readonly retryAfter: number | undefined;
 
   /** Says what failed and why. */
   constructor(
-    /** The stable code, for programs. */
-    readonly code: ClientCode,
-    detail: string,
-    /** Whether the same may succeed later. */
-    readonly retryable: boolean,
-    /** How long the server asks to wait, in ms. */
-    readonly retryAfter?: number,
+    code: ClientCode,
+    detail: string = code,
+    retryable = true,
+    retryAfter?: number,
   ) {
-    super(detail || code);
+    super(detail);
+    Object.assign(this, { name: "PushError", code, retryable, retryAfter });
   }
 }
 
 /** Whatever was thrown; what is not ours comes from the network. */
 export function pushError(thrown: unknown): PushError {
   if (thrown instanceof PushError) return thrown;
-  return new PushError("unreachable", String(thrown), true);
+  return new PushError("unreachable", String(thrown));
 }
 
 /**
  * Whether a refusal can be different next time. The server's table says so by code;
  * what stands between has a status only. A test compares the two.
  */
-export function retryable(status: number, code?: string): boolean {
+export function isRetryable(status: number, code?: string): boolean {
   return status >= 500 || [408, 409, 425, 429].includes(status) ||
     code === "expired";
 }
@@ -56,19 +59,11 @@ export function retryable(status: number, code?: string): boolean {
 /** Reads a refusal (PROTOCOL N8), or what a proxy made of it. */
 export async function refusal(response: Response): Promise<PushError> {
   const { status, headers } = response;
-  let problem: { code?: Code; detail?: string } = {};
-  try {
-    problem = await response.json();
-  } catch { /* It is a proxy's. */ }
-  const { code = "unreachable", detail = `HTTP ${status}` } = problem;
-  const again = retryable(status, code);
-  return new PushError(code, detail, again, delayOf(headers));
-}
-
-/** `Retry-After` in ms: seconds, or a date (RFC 9110, 10.2.3). */
-function delayOf(headers: Headers): number | undefined {
-  const text = headers.get("retry-after");
-  if (!text) return undefined;
-  const delay = +text * 1_000 || Date.parse(text) - Date.now();
-  return delay > 0 ? delay : undefined;
+  const problem = await response.json().catch(() => {});
+  const { code = "unreachable", detail = `HTTP ${status}` } = problem ?? {};
+  // Seconds, or a date (RFC 9110, 10.2.3).
+  const after = headers.get("retry-after") ?? "";
+  const delay = +after * 1_000 || Date.parse(after) - Date.now();
+  const retryable = isRetryable(status, code);
+  return new PushError(code, detail, retryable, delay > 0 ? delay : 0);
 }

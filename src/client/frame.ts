@@ -18,8 +18,12 @@ export interface Message<Data = unknown> {
 export type Frame =
   | { type: "message" } & Message
   | Open
-  | { type: "reset"; channel?: string; id?: string | undefined }
-  | { type: "heartbeat"; id?: string }
+  | {
+    type: "reset";
+    channel?: string | undefined;
+    id?: string | undefined;
+  }
+  | { type: "heartbeat"; id?: string | undefined }
   | {
     type: "close";
     code: Code;

@@ -4,10 +4,11 @@
  * @module
  */
 import { PushError, pushError } from "./error.ts";
-import type { Frame, Open } from "./frame.ts";
+import type { Frame } from "./frame.ts";
 import type { Http } from "./http.ts";
 import type { Place } from "./place.ts";
-import { type Backoff, delay, sleep } from "./time.ts";
+import type { ClientOptions } from "./options.ts";
+import { abortable, delay, sleep } from "./time.ts";
 import { type Transport, transports } from "./transports.ts";
 
 /** What a client is doing. */
@@ -16,9 +17,9 @@ export type State = "idle" | "connecting" | "open" | "waiting" | "closed";
 /** A change of state. */
 export interface Report {
   readonly state: State;
-  readonly transport?: Transport | undefined;
+  readonly transport?: Transport;
   /** The public id of the connection. */
-  readonly id?: string | undefined;
+  readonly id?: string;
   /** Which wait this is since it was last open, from 1 (`waiting`). */
   readonly attempt?: number;
   /** How long it waits, in ms (`waiting`). */
@@ -29,133 +30,206 @@ export interface Report {
   readonly reason?: string;
 }
 
-/** Who takes what the loop brings. */
+/** Who takes what a loop brings. */
 export interface Receiver {
   frames(frames: Frame[]): void;
   report(report: Report): void;
 }
 
-/** What a loop shares with whoever goes on after it: where it stands, and as whom. */
+/** What is left to whoever goes on after a loop: where it stands, and as whom. */
 export interface Seat {
   readonly place: Place;
   /** The secret of the connection, to be reclaimed. */
   key: string | undefined;
 }
 
-/** How a loop is set up. */
-export interface LoopOptions {
-  readonly http: Http;
-  readonly seat: Seat;
-  /** What may be tried, the best first. */
-  readonly transports: readonly Transport[];
-  readonly openTimeout: number;
-  readonly backoff: Backoff;
-  /** Called when a transport was held back, perhaps for want of sockets. */
-  readonly held?: () => void;
+/** Keeps one response open. */
+export interface Loop {
+  /** Listens to `names`; closes and reopens if they changed, or `again` says so. */
+  listen(names: readonly string[], again?: boolean): void;
+  /** The page is `online`, `offline`, or looked at. */
+  wake(event: string): void;
+  /** Starts anew: with the best transport, or with polls that leave sockets free. */
+  restart(crowded?: boolean): void;
 }
 
 /** How many `openTimeout`s it stays on a worse transport before it tries a better. */
 const PATIENCE = 12;
 
-/** Keeps one response open. */
-export class Loop {
-  readonly #options: LoopOptions;
-  readonly #to: Receiver;
-  #names: readonly string[] = [];
-  /** The present run: whatever another one still does has no effect. */
-  #run = 0;
-  #attempt = new AbortController();
-  #nap = new AbortController();
-  /** When silence will be the end, in ms since 1970. */
-  #deadline = Infinity;
-  #failures = 0;
-  /** Which transport is tried now, and which was the last to work. */
-  #level = 0;
-  #good = 0;
-  #patience = PATIENCE;
-  #upgrade: ReturnType<typeof setTimeout> | undefined;
-  #crowded = false;
+/** Makes a loop that listens to nothing yet. */
+export function createLoop(
+  { transport: wish = "auto", openTimeout = 5_000, backoff = {} }:
+    ClientOptions,
+  http: Http,
+  seat: Seat,
+  to: Receiver,
+  /** Called when frames were held back, perhaps for want of sockets. */
+  held?: () => void,
+): Loop {
+  const ladder: Transport[] = wish === "auto"
+    ? ["stream", "sse", "poll"]
+    : [wish];
+  let names: readonly string[] = [];
+  /** Ends the present attempt, or wait. Whoever finds another one here is history. */
+  let control = new AbortController();
+  /** When silence will be the end, in ms since 1970; 0 in a wait. */
+  let deadline = 0;
+  let failures = 0;
+  /** Whether frames seem to be held back on their way. */
+  let isHeld = false;
+  let crowded = false;
+  /** The transport in use, and the last one that worked. */
+  let level = 0;
+  let good = 0;
+  /** When a better one is tried, and after how many ms. */
+  let upgrade = 0;
+  let patience = 0;
 
-  constructor(options: LoopOptions, to: Receiver) {
-    this.#options = options;
-    this.#to = to;
+  function listen(wanted: readonly string[], again = false): void {
+    if (!again && wanted.join("\n") === names.join("\n")) return;
+    control.abort();
+    control = new AbortController();
+    names = wanted;
+    if (names.length > 0) go();
+    else to.report({ state: "idle" });
   }
 
-  /** Listens to `names`; closes and reopens if they changed, or if it shall. */
-  listen(names: readonly string[], again = false): void {
-    if (!again && names.join("\n") === this.#names.join("\n")) return;
-    this.stop();
-    this.#names = names;
-    if (names.length > 0) this.#go();
-    else this.#to.report({ state: "idle" });
+  function again(): void {
+    if (names.length > 0) listen(names, true);
   }
 
-  /** Ends what is open, and comes back no more. */
-  stop(): void {
-    this.#run++;
-    this.#names = [];
-    this.#attempt.abort();
-    this.#nap.abort();
-    clearTimeout(this.#upgrade);
-    this.#upgrade = undefined;
+  function restart(few = false): void {
+    crowded = few;
+    failures = patience = 0;
+    level = good = few ? ladder.length - 1 : 0;
+    again();
   }
 
-  /** The network has changed: everything is tried anew, at once. */
-  renew(): void {
-    this.#level = this.#good = this.#failures = 0;
-    this.#crowded = false;
-    this.#again();
-  }
-
-  /** There are too few sockets for everyone: leaves them alone between polls. */
-  crowd(): void {
-    if (this.#crowded) return;
-    this.#crowded = true;
-    this.#level = this.#good = this.#options.transports.length - 1;
-    this.#again();
-  }
-
-  /** Somebody looks again: no wait goes on, and what is dead is seen to be. */
-  look(): void {
-    this.#nap.abort();
-    if (Date.now() > this.#deadline) this.fail("timeout", "It slept too long.");
-  }
-
-  /** Ends the present attempt, as a failure. */
-  fail(code: PushError["code"], reason: string): void {
-    this.#attempt.abort(new PushError(code, reason, true));
-  }
-
-  #again(): void {
-    this.listen(this.#names, true);
-  }
-
-  async #go(): Promise<void> {
-    const run = this.#run;
-    while (run === this.#run) {
-      const error = await this.#try(run);
-      if (run !== this.#run) return;
+  async function go(): Promise<void> {
+    for (;;) {
+      const own = control = new AbortController();
+      const error = await attempt(own);
+      if (own !== control) return;
       const { code, message: reason, retryAfter } = error;
-      // Another client has our key, or we have become somebody else.
-      const { seat } = this.#options;
-      const stale = code === "forbidden" && seat.key && retryAfter !== 0;
+      // A connection that is somebody else's may be what is forbidden.
+      const stale = code === "forbidden" && seat.key;
       if (code === "replaced" || stale) seat.key = undefined;
       if (!error.retryable && !stale) {
-        this.stop();
-        return this.#to.report({ state: "closed", code, reason });
+        names = [];
+        return to.report({ state: "closed", code, reason });
       }
-      const ms = this.#held
+      if (isHeld) held?.();
+      if (own !== control) return;
+      const wait = isHeld && descend()
         ? 0
-        : delay(this.#options.backoff, this.#failures++, retryAfter);
-      this.#to.report({
+        : delay(backoff, failures++, retryAfter);
+      const nap = control = new AbortController();
+      deadline = 0;
+      to.report({
         state: "waiting",
-        attempt: this.#failures,
-        delay: ms,
+        attempt: failures,
+        delay: wait,
         code,
         reason,
       });
-      this.#nap = new AbortController();
-      if (ms > 0) await sleep(ms, this.#nap.signal).catch(() => {});
+      await sleep(wait, nap.signal);
+      if (nap !== control) return;
     }
   }
+
+  /** Chooses another transport; says whether it can be tried at once. */
+  function descend(): boolean {
+    if (level < good) {
+      // A better one was tried again, too early: back to what works.
+      level = good;
+      patience = Math.min(5, patience + 1);
+      return true;
+    }
+    level = (level + 1) % ladder.length;
+    return level > 0;
+  }
+
+  /** One response (or one series of polls), to its end. */
+  async function attempt(own: AbortController): Promise<PushError> {
+    const { signal } = own;
+    const transport = ladder[level]!;
+    isHeld = false;
+    let silence = openTimeout;
+    let isOpen = false;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const expect = () => {
+      clearTimeout(timer);
+      deadline = Date.now() + silence;
+      timer = setTimeout(() => {
+        isHeld = !isOpen;
+        own.abort(new PushError("timeout"));
+      }, silence);
+    };
+    const get = async (wait?: number) => {
+      const query = new URLSearchParams(names.map((name) => ["channel", name]));
+      const { key, place: { at } } = seat;
+      query.set("transport", transport);
+      if (at) query.set("since", at);
+      if (wait) query.set("wait", `${wait}`);
+      const response = await http.ask(query, key, { signal });
+      isHeld = !isOpen;
+      return response;
+    };
+    const work = async () => {
+      const call = { get, signal, crowded };
+      for await (const frames of transports[transport](call)) {
+        if (signal.aborted) return;
+        const first = frames[0];
+        const last = frames.at(-1);
+        if (first?.type === "open" && !isOpen) {
+          isOpen = true;
+          isHeld = false;
+          silence = 2 * first.heartbeat;
+          seat.key = first.key;
+          opened();
+          to.report({ state: "open", transport, id: first.connection });
+        }
+        to.frames(frames);
+        if (last?.type === "close") {
+          const { code, retry, after } = last;
+          isHeld = false;
+          throw new PushError(code, code, retry, after);
+        }
+        if (!isOpen) continue;
+        expect();
+        if (level > 0 && !crowded && Date.now() > upgrade) {
+          level--;
+          return again();
+        }
+      }
+      throw new PushError("cut");
+    };
+    to.report({ state: "connecting", transport });
+    expect();
+    const error = await abortable(signal, work()).catch(pushError) as PushError;
+    clearTimeout(timer);
+    own.abort();
+    return error;
+  }
+
+  /** The present transport works. */
+  function opened(): void {
+    failures = 0;
+    if (level < good) patience = 0;
+    good = level;
+    if (Date.now() > upgrade) {
+      upgrade = Date.now() + PATIENCE * openTimeout * 2 ** patience;
+    }
+  }
+
+  return {
+    listen,
+    restart,
+    wake(event) {
+      if (event === "online") restart();
+      else if (event === "offline" || Date.now() > deadline) {
+        control.abort(new PushError(event === "offline" ? event : "timeout"));
+      }
+    },
+  };
 }

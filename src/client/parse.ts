@@ -12,13 +12,17 @@ export type Parser<T> = (bytes: Uint8Array) => T[];
  * small pieces costs no more than its length.
  */
 function lineParser(): Parser<string> {
-  // It drops a BOM, and keeps the first bytes of a split character.
-  const decoder = new TextDecoder();
+  // It keeps the first bytes of a split character. Left to itself, Deno's would drop a
+  // BOM wherever a chunk begins with one, and not only the stream's.
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   let parts: string[] = [];
   let cr = false;
+  let begun = false;
   return (bytes) => {
     let text = decoder.decode(bytes, { stream: true });
     if (!text) return [];
+    if (!begun && text[0] === "\ufeff") text = text.slice(1);
+    begun = true;
     // A CR has ended its line already; the LF that follows it belongs to it.
     if (cr && text[0] === "\n") text = text.slice(1);
     cr = text.endsWith("\r");
@@ -35,56 +39,34 @@ function lineParser(): Parser<string> {
 export function ndjson(): Parser<Frame> {
   const lines = lineParser();
   return (bytes) =>
-    lines(bytes).filter(Boolean).map((line) => JSON.parse(line));
+    lines(bytes).filter((line) => line).map((line) => JSON.parse(line));
 }
 
-/** A server-sent event. */
-export interface ServerSentEvent {
-  /** Its `event:`, or `message`. */
-  readonly type: string;
-  /** Its `data:` lines, joined by line feeds. */
-  readonly data: string;
-  /** The last event id at that time. */
-  readonly id: string;
-  /** The last `retry:` at that time, in ms. */
-  readonly retry?: number | undefined;
-}
-
-/** Server-sent events (WHATWG HTML, 9.2.6). */
-export function events(): Parser<ServerSentEvent> {
+/**
+ * Frames of server-sent events (WHATWG HTML, 9.2.6); events of other types are passed
+ * over. `id` and `retry` are for a bare `EventSource`: a frame has its id in itself, and
+ * a `close` its delay.
+ */
+export function sse(): Parser<Frame> {
   const lines = lineParser();
   let type = "";
   let data: string[] = [];
-  let id = "";
-  let retry: number | undefined;
   return (bytes) => {
-    const found: ServerSentEvent[] = [];
+    const frames: Frame[] = [];
     for (const line of lines(bytes)) {
-      if (!line) {
-        const text = data.join("\n");
-        // With no data, or an empty one alone, there is no event.
-        if (data.length > 1 || text) {
-          found.push({ type: type || "message", data: text, id, retry });
-        }
-        type = "";
-        data = [];
-        continue;
-      }
-      const [, field, value = ""] = /^([^:]*)(?:: ?(.*))?$/s.exec(line)!;
+      const [, field, value = ""] = /^(data|event)(?:: ?(.*))?$/s.exec(line) ??
+        [];
       if (field === "data") data.push(value);
-      else if (field === "event") type = value;
-      else if (field === "id" && !value.includes("\0")) id = value;
-      else if (field === "retry" && /^\d+$/.test(value)) retry = +value;
+      else if (field) type = value;
+      if (line) continue;
+      const text = data.join("\n");
+      // With no data, or empty data, there is no event.
+      if (text && /^(message|control)?$/.test(type)) {
+        frames.push(JSON.parse(text));
+      }
+      type = "";
+      data = [];
     }
-    return found;
+    return frames;
   };
-}
-
-/** Frames in server-sent events; other kinds of events are passed over. */
-export function sse(): Parser<Frame> {
-  const parse = events();
-  return (bytes) =>
-    parse(bytes)
-      .filter(({ type }) => type === "message" || type === "control")
-      .map(({ data }) => JSON.parse(data));
 }

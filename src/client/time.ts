@@ -1,22 +1,8 @@
 /**
- * Waiting: every wait ends with its signal.
+ * Waiting, and waiting no longer.
  * @module
  */
-
-/** Waits for `ms`; rejects with the reason of `signal` as soon as it aborts. */
-export function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const end = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      if (signal.aborted) reject(signal.reason);
-      else resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal.addEventListener("abort", end);
-    if (signal.aborted) end();
-  });
-}
+import { pushError } from "./error.ts";
 
 /** How long to wait before trying again. */
 export interface Backoff {
@@ -36,4 +22,37 @@ export function delay(
   after = 0,
 ): number {
   return after + Math.random() * Math.min(max, min * 2 ** failures);
+}
+
+/** Waits for `ms`, or until `signal` aborts. */
+export function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener("abort", end);
+  });
+}
+
+/**
+ * Waits for `work` until `signal` aborts, whatever that waits for; whatever is thrown
+ * then is the reason. Rejects with a `PushError`.
+ */
+export async function abortable<T>(
+  signal: AbortSignal,
+  work: Promise<T>,
+): Promise<T> {
+  try {
+    return await Promise.race([
+      work,
+      new Promise<never>((_, reject) =>
+        signal.addEventListener("abort", () => reject(signal.reason))
+      ),
+    ]);
+  } catch (thrown) {
+    throw pushError(signal.aborted ? signal.reason : thrown);
+  }
 }

@@ -12,17 +12,19 @@ export type Transport = "stream" | "sse" | "poll";
 
 /** How long a poll is held, in ms. */
 const WAIT = 25_000;
+/** Half of what it may take: it can be 5 s late. */
+const HEARTBEAT = 15_000;
+/** How long a crowd leaves its sockets free, in ms. */
+const PAUSE = 2_000;
 
 /** What a transport has to work with. */
 export interface Call {
-  /** Asks for the channels from where the client stands. */
-  get(query: Record<string, string>): Promise<Response>;
+  /** Asks for the channels from where the client stands; a poll waits for `wait` ms. */
+  get(wait?: number): Promise<Response>;
   /** Ends it. */
   readonly signal: AbortSignal;
-  /** How late an answer may be, in ms. */
-  readonly slack: number;
-  /** If there are too few sockets: how long to leave them alone, in ms. */
-  readonly pause: number;
+  /** Whether there are too few sockets: polls leave them free in between. */
+  readonly crowded: boolean;
 }
 
 /** Listens until the response ends. */
@@ -30,15 +32,15 @@ export type Listen = (call: Call) => AsyncGenerator<Frame[], void>;
 
 /** Every transport, the best first. */
 export const transports: Record<Transport, Listen> = {
-  stream: streaming("stream", ndjson),
-  sse: streaming("sse", sse),
+  stream: streaming(ndjson),
+  sse: streaming(sse),
   poll,
 };
 
 /** `EventSource` would do for one of them, but it sends no headers. */
-function streaming(transport: string, parser: () => Parser<Frame>): Listen {
+function streaming(parser: () => Parser<Frame>): Listen {
   return async function* ({ get }) {
-    const { body } = await get({ transport });
+    const { body } = await get();
     const parse = parser();
     const reader = body!.getReader();
     for (;;) {
@@ -59,24 +61,20 @@ interface Answer {
 }
 
 async function* poll(
-  { get, signal, slack, pause }: Call,
+  { get, signal, crowded }: Call,
 ): AsyncGenerator<Frame[], void> {
   // The first one is not held: it shows whether answers come through.
-  for (let wait = 1;; wait = pause ? 1 : WAIT) {
-    const response = await get({ transport: "poll", wait: `${wait}` });
+  for (let wait = 1;; wait = crowded ? 1 : WAIT) {
+    const response = await get(wait);
     const answer: Answer = await response.json();
     const { connection, key, id, messages, reset = [] } = answer;
-    const heartbeat = (WAIT + slack) / 2;
     const resets = reset === true ? [undefined] : reset;
     yield [
-      { type: "open", connection, key, heartbeat },
-      ...resets.map((channel): Frame => ({
-        type: "reset",
-        ...(channel && { channel }),
-      })),
+      { type: "open", connection, key, heartbeat: HEARTBEAT },
+      ...resets.map((channel): Frame => ({ type: "reset", channel })),
       ...messages,
-      { type: "heartbeat", ...(id && { id }) },
+      { type: "heartbeat", id },
     ];
-    if (pause) await sleep(pause, signal);
+    if (crowded) await sleep(PAUSE, signal);
   }
 }
