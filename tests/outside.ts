@@ -43,15 +43,17 @@ export function command(runtime: Runtime, file: string): string[] {
     : [tool("bun"), root + file];
 }
 
+type Falsy = false | "" | 0 | null | undefined | void;
+
 /** Waits until `condition` gives something true, and returns it. */
 export async function until<T>(
   condition: () => T | Promise<T>,
   what: string | (() => unknown) = String(condition),
-): Promise<T> {
+): Promise<Exclude<T, Falsy>> {
   const end = Date.now() + PATIENCE;
   for (;;) {
     const result = await condition();
-    if (result) return result;
+    if (result) return result as Exclude<T, Falsy>;
     if (Date.now() > end) {
       const state = typeof what === "string"
         ? what

@@ -99,8 +99,12 @@ const DIM = `(() => {
     element.checkVisibility() && (/^(INPUT|TEXTAREA)$/.test(element.tagName) ||
       [...element.childNodes].some((node) =>
         node.nodeType === 3 && node.data.trim() !== "")));
-  return texts.flatMap((element) => {
-    const colors = [getComputedStyle(element).color, behind(element)];
+  const colored = texts.map((element) => [element, getComputedStyle(element)]);
+  for (const element of document.querySelectorAll("[placeholder]")) {
+    colored.push([element, getComputedStyle(element, "::placeholder")]);
+  }
+  return colored.flatMap(([element, { color }]) => {
+    const colors = [color, behind(element)];
     const [a, b] = colors.map(light).sort((a, b) => b - a);
     const ratio = (a + 0.05) / (b + 0.05);
     return ratio >= 4.5 ? [] : [[element.outerHTML.slice(0, 60), ...colors, ratio]];

@@ -37,7 +37,10 @@ export class Chromium {
   /** Starts it. */
   static async start(): Promise<Chromium> {
     const executablePath = tool("chromium");
-    return new Chromium(await chromium.launch({ executablePath, args: FLAGS }));
+    // Pages are kept for whoever goes back to them, as users' browsers do.
+    const ignoreDefaultArgs = ["--disable-back-forward-cache"];
+    const options = { executablePath, args: FLAGS, ignoreDefaultArgs };
+    return new Chromium(await chromium.launch(options));
   }
 
   /** Tabs that share what an origin's tabs share. */

@@ -29,5 +29,5 @@ export async function published(page: Page, before = ""): Promise<string> {
       await page.locator("#result").textContent() ?? "",
     ) ?? [];
     return id !== before && id;
-  }, "it says that it has published") as string;
+  }, "it says that it has published");
 }

@@ -1,99 +1,17 @@
 /** One connection for the tabs of a browser, whatever happens to the one that leads. */
 import { assert, assertEquals } from "@std/assert";
-import { App } from "../../src/deps.ts";
-import { createEngine, type Engine } from "../../src/engine.ts";
-import { servePage } from "../../src/page/serve.ts";
-import { createRouter } from "../../src/router.ts";
-import { serve } from "../harness.ts";
-import { assertWhole, isCurrent, Publisher, test, until } from "../outside.ts";
+import {
+  assertWhole,
+  isCurrent,
+  Publisher,
+  RUNTIMES,
+  send,
+  Server,
+  test,
+  until,
+} from "../outside.ts";
 import { Chromium, Tab } from "./browser.ts";
-
-/** Tabs in one browser, and the engine that they listen to over HTTP/1.1. */
-class Tabs {
-  readonly engine: Engine = createEngine({
-    policy: { allow: () => true },
-    heartbeat: 1_000,
-    history: { frames: 100_000, bytes: 1e8 },
-  });
-  readonly all: Tab[] = [];
-  origin = "";
-  browser!: Chromium;
-  /** Answers `/held`. */
-  thaw = () => {};
-  #stop = () => Promise.resolve();
-
-  /** Opens so many; each listens to `a/*`. */
-  static async open(
-    count: number,
-    options: Record<string, unknown> = {},
-  ): Promise<Tabs> {
-    const tabs = new Tabs();
-    const app = new App()
-      .get("/healthz", (c) => c.text("ok"))
-      .get("/held", async (c) => {
-        await new Promise<void>((resolve) => tabs.thaw = resolve);
-        return c.text("now");
-      })
-      .route("/push", createRouter(tabs.engine))
-      .notFound(async (c) => await servePage(c.req.path) ?? c.text("", 404));
-    const { url, stop } = await serve(app.fetch);
-    tabs.#stop = stop;
-    tabs.origin = url;
-    tabs.browser = await Chromium.start();
-    const context = await tabs.browser.context();
-    for (let n = 0; n < count; n++) {
-      tabs.all.push(await Tab.open(context, url, "a/*", options));
-    }
-    for (const tab of tabs.all) await tab.opened();
-    return tabs;
-  }
-
-  /** The one that leads, and the others. */
-  async parts(): Promise<{ leader: Tab; followers: Tab[] }> {
-    const roles = await Promise.all(
-      this.all.map(async (tab) => (await tab.known()).sharing),
-    );
-    const followers = this.all.filter((_, n) => roles[n] === "follower");
-    assertEquals(roles.filter((role) => role === "leader").length, 1);
-    assertEquals(followers.length, this.all.length - 1);
-    return { leader: this.all[roles.indexOf("leader")]!, followers };
-  }
-
-  /** Responses that are open now. */
-  get parked(): number {
-    return [...this.engine.connections.values()]
-      .filter(({ transport }) => transport !== undefined).length;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.thaw();
-    await this.browser[Symbol.asyncDispose]();
-    await this.engine.close();
-    await this.#stop();
-  }
-}
-
-/** Every tab has heard all, and no tab was told that anything is missing. */
-async function settle(tabs: Tab[], publisher: Publisher): Promise<void> {
-  await publisher.stop();
-  for (const tab of tabs) {
-    const { heard } = await tab.until(({ heard }) =>
-      isCurrent(heard, publisher.ids)
-    );
-    assertWhole(heard, publisher);
-    assert(!heard.includes("reset"));
-  }
-}
-
-/** Waits until one of them leads. */
-async function led(tabs: Tab[]): Promise<void> {
-  await until(async () => {
-    const known = await Promise.all(tabs.map((tab) => tab.known()));
-    return known.some(({ sharing, state }) =>
-      sharing === "leader" && state === "open"
-    );
-  }, "another one leads");
-}
+import { led, settle, Tabs } from "./tabs.ts";
 
 /**
  * Stops all that a page does until the server answers, while its locks and sockets stay
@@ -126,6 +44,23 @@ test("ten tabs that share hear everything over one connection", async () => {
     await tab.until(({ heard }) => heard.some(([of]) => of === id));
   }
   assertEquals(tabs.browser.errors, []);
+});
+
+test("tabs that share each hear what they listen to, of one connection", async () => {
+  await using tabs = await Tabs.open(6, SHARE, (n) => `own/${n}`);
+  // A leader that is busy is never asked whether it knows its followers.
+  await using publisher = new Publisher(`${tabs.origin}/push/own/0`);
+  for (const n of tabs.all.keys()) {
+    const own = `${n} of its own`;
+    // Once is enough for a tab that is listened for; one that is not never hears.
+    await send(`${tabs.origin}/push/own/${n}`, own);
+    await tabs.all[n]!.until(({ heard }) =>
+      heard.some((item) => item[1] === own)
+    );
+    await publisher.more(5);
+  }
+  await tabs.parts();
+  assertEquals(tabs.engine.connections.size, 1);
 });
 
 test("ten tabs that each have a connection are more than HTTP/1.1 carries; sharing is what helps", async () => {
@@ -185,4 +120,53 @@ test("the server's end loses nothing in silence in tabs that share", async () =>
   await publisher.more(20);
   await settle(tabs.all, publisher);
   assertEquals(tabs.browser.errors, []);
+});
+
+for (const runtime of RUNTIMES) {
+  test(`tabs that share lose nothing in silence when a ${runtime} server is killed and comes back`, async () => {
+    await using server = await Server.start(runtime);
+    await using browser = await Chromium.start();
+    const context = await browser.context();
+    const tabs: Tab[] = [];
+    for (const _ of [1, 2, 3]) {
+      tabs.push(await Tab.open(context, server.origin, "a/*", SHARE));
+    }
+    for (const tab of tabs) await tab.opened();
+    await using publisher = new Publisher(`${server.url}/a/b`);
+    await publisher.more(20);
+    await server.kill();
+    for (const tab of tabs) {
+      await tab.until(({ state }) => state === "waiting");
+    }
+    await server.restart();
+    await publisher.more(20);
+    for (const tab of tabs) await tab.opened();
+    await publisher.more(20);
+    await publisher.stop();
+    for (const tab of tabs) {
+      const { heard } = await tab.until(({ heard }) =>
+        isCurrent(heard, publisher.ids)
+      );
+      assertWhole(heard, publisher);
+      assertEquals(heard.filter((item) => item === "reset"), ["reset"]);
+    }
+    assertEquals(browser.errors, []);
+  });
+}
+
+test("tabs that share go offline and come back with nothing lost", async () => {
+  await using tabs = await Tabs.open(3, SHARE);
+  await using publisher = new Publisher(`${tabs.origin}/push/a/b`);
+  await publisher.more(20);
+  const context = tabs.all[0]!.page.context();
+  await context.setOffline(true);
+  for (const tab of tabs.all) {
+    await tab.until(({ events }) => events.includes("reconnect offline"));
+  }
+  await publisher.more(20);
+  await context.setOffline(false);
+  for (const tab of tabs.all) await tab.opened();
+  await publisher.more(20);
+  await settle(tabs.all, publisher);
+  assertEquals(tabs.engine.connections.size, 1);
 });
