@@ -24,8 +24,9 @@ interface Word {
   readonly report?: Report;
   /** Whom it serves from now on: what it hears next is complete. */
   readonly to?: string;
-  /** Where the leader stands, and with which key. */
+  /** Where the leader stands. */
   readonly top?: string | undefined;
+  /** The key of its connection, for whoever leads next. */
   readonly key?: string | undefined;
 }
 
@@ -98,7 +99,7 @@ export function share(
       report(news) {
         if (loop !== own) return;
         report = news;
-        say({ report });
+        say({ report, key: tab.key });
         tab.report(report);
       },
     });
@@ -142,9 +143,9 @@ export function share(
   function follow({ who, to, top, key, frames, report }: Word): void {
     missed = 0;
     followed = true;
+    tab.key = key ?? tab.key;
     if (who) want();
     if (to === id) {
-      tab.key = key;
       if (!served && top) {
         const { at } = tab.place;
         if (!at) tab.frames([{ type: "heartbeat", id: top }]);
@@ -187,7 +188,7 @@ export function share(
       else want();
     },
     stop() {
-      const last = !!loop && others.size === 0;
+      const last = !!loop && !asking && others.size === 0;
       say({ tab: id });
       stopped = true;
       end();
