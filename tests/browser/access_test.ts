@@ -148,6 +148,26 @@ for (const colorScheme of ["light", "dark"] as const) {
   });
 }
 
+test("a phone shows the data, the id and the latency of a message", async () => {
+  await using server = await Server.start("deno");
+  await using browser = await Chromium.start();
+  const viewport = SIZES.narrow;
+  const page = await browser.page(server.origin, { viewport });
+  await used(page, server);
+  const cells = await page.locator("#messages tr").first().locator("td").all();
+  for (const [n, cell] of cells.entries()) {
+    await cell.scrollIntoViewIfNeeded();
+    const box = await cell.boundingBox();
+    assert(box && box.width > 0, `column ${n} is not shown`);
+    assert(box.x >= 0 && box.x + box.width <= viewport.width, `column ${n}`);
+  }
+  const isCut = await page.evaluate(`(() => {
+    const { scrollWidth, clientWidth } = document.querySelector(".scroll");
+    return scrollWidth > clientWidth;
+  })()`);
+  assertEquals(isCut, false);
+});
+
 interface Widths {
   readonly scrollWidth: number;
   readonly innerWidth: number;

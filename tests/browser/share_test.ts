@@ -54,9 +54,10 @@ test("tabs that share each hear what they listen to, of one connection", async (
     const own = `${n} of its own`;
     // Once is enough for a tab that is listened for; one that is not never hears.
     await send(`${tabs.origin}/push/own/${n}`, own);
-    await tabs.all[n]!.until(({ heard }) =>
+    const { events } = await tabs.all[n]!.until(({ heard }) =>
       heard.some((item) => item[1] === own)
     );
+    assert(!events.includes("reconnect internal"), `${events}`);
     await publisher.more(5);
   }
   await tabs.parts();

@@ -81,10 +81,11 @@ export class Tabs {
 export async function settle(tabs: Tab[], publisher: Publisher): Promise<void> {
   await publisher.stop();
   for (const tab of tabs) {
-    const { heard } = await tab.until(({ heard }) =>
+    const { heard, events } = await tab.until(({ heard }) =>
       isCurrent(heard, publisher.ids)
     );
     assertWhole(heard, publisher);
+    assert(!events.includes("reconnect internal"), `${events}`);
     assert(!heard.includes("reset"));
   }
 }
