@@ -37,11 +37,12 @@ export interface ConnectOptions {
  * Gives a client its connection: the one its key belongs to, or a new one. A
  * refusal is a `PushError`, and changes nothing.
  */
-export async function connect(
+export async function connect<T>(
   node: Node,
   backplane: Backplane,
   options: ConnectOptions,
-): Promise<Connection> {
+  park: (connection: Connection) => T,
+): Promise<Awaited<T>> {
   const { since, identity } = options;
   const channels = [...new Set(options.channels)];
   checkChannels(node, channels);
@@ -77,16 +78,19 @@ export async function connect(
   const returns = known && !known.sink;
   connection.detach();
   if (!known) {
-    // It may have had private messages in a former life, here or elsewhere.
-    if (options.key !== undefined) connection.born = node.logs.privateFloor;
+    // It may have had private messages in a former life, here or elsewhere;
+    // a fresh key had none, so whatever it resumes from, none is missing.
+    connection.born = options.key === undefined ? 0 : node.logs.privateFloor;
     node.connections.set(id, connection);
     node.follow(connection, node.logs.all, true);
   }
   place(node, connection, options, channels, start);
   if (start && options.key !== undefined) node.claim(connection);
-  if (!known) node.events.emit("connect", connection);
-  else if (returns) node.events.emit("return", known);
-  return connection;
+  // A listener may have dropped it: then there is nothing to tell.
+  if (!known && !connection.ended) node.events.emit("connect", connection);
+  if (known && returns) node.events.emit("return", known);
+  // Parked in the same step: another with the key may place it elsewhere.
+  return await park(connection);
 }
 
 function checkChannels(node: Node, channels: string[]): void {
@@ -186,6 +190,8 @@ function follow(
     !wanted.delete(log.name)
   );
   for (const name of wanted) {
+    // A listener may have dropped it.
+    if (connection.ended) return;
     const own = name.startsWith("$");
     const log = node.logs.open(name, own ? node.applied : undefined);
     node.follow(connection, log, fromSent);

@@ -6,6 +6,7 @@
 import type { Code, DropReason } from "./errors.ts";
 import { type Chunk, Control } from "./frame.ts";
 import { type Log, mergeLogs, type Reading } from "./log.ts";
+import { watchedChannel } from "./name.ts";
 import { formatId } from "./position.ts";
 
 /** Who a request comes from, as a policy found out. */
@@ -102,6 +103,11 @@ export class Connection {
   /** The names and patterns it is subscribed to. */
   get channels(): string[] {
     return this.logs.map((log) => log.name).filter((name) => name[0] !== "$");
+  }
+
+  /** Whether it is told who joins and leaves. */
+  get watches(): boolean {
+    return this.logs.some((log) => watchedChannel(log.name) !== undefined);
   }
 
   /** How its open response is parked; `undefined` while it is away. */

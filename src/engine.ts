@@ -14,7 +14,7 @@ import {
   type Present,
   type PublishOptions,
 } from "./channel.ts";
-import type { Connection, Identity } from "./connection.ts";
+import type { Connection } from "./connection.ts";
 import { type DropReason, PushError } from "./errors.ts";
 import type { EngineEvents } from "./events.ts";
 import { readHistory } from "./history.ts";
@@ -71,10 +71,6 @@ export class Engine {
   /** Aborts when the engine is closed; for responses of one's own. */
   get signal(): AbortSignal {
     return this.#closing.signal;
-  }
-
-  get #closed(): boolean {
-    return this.#closing.signal.aborted;
   }
 
   /** All connections by id, parked or away. */
@@ -212,9 +208,12 @@ export class Engine {
   }
 
   /** Gives a client its connection, for transports and protocols to park. */
-  async connect(options: ConnectOptions): Promise<Connection> {
+  async connect<T = Connection>(
+    options: ConnectOptions,
+    park: (connection: Connection) => T = (connection) => connection as T,
+  ): Promise<Awaited<T>> {
     this.#ready();
-    return await connect(this.node, this.#backplane, options);
+    return await connect(this.node, this.#backplane, options, park);
   }
 
   /**
@@ -228,6 +227,8 @@ export class Engine {
       if (!this.node.events.ask(connection, reason)) return false;
     }
     connection.flush();
+    // Its poll was answered by that, and it may have left.
+    if (connection.ended) return true;
     const { sink } = connection;
     this.node.remove(connection, reason);
     connection.sink = undefined;
@@ -244,6 +245,7 @@ export class Engine {
   sweep(now: number = this.node.settings.clock.now()): void {
     const { node } = this;
     node.now = now;
+    node.merged.clear();
     const { linger } = node.settings;
     for (const connection of node.connections.values()) {
       if (connection.sink) connection.sink.sweep(now);
@@ -257,7 +259,7 @@ export class Engine {
 
   /** Makes sure that `sweep` runs by `time`, in ms since 1970. */
   wake(time: number): void {
-    this.#alarm.set(time);
+    this.#alarm.set(Math.ceil(time / 50) * 50);
   }
 
   /**
@@ -265,7 +267,7 @@ export class Engine {
    * four seconds. What is published or connects from then on is refused.
    */
   async close(): Promise<void> {
-    if (this.#closed) return;
+    if (this.node.closed) return;
     this.#closing.abort();
     this.node.closed = true;
     this.#alarm.stop();
@@ -279,7 +281,7 @@ export class Engine {
   }
 
   #ready(): void {
-    if (this.#closed) throw new PushError("shutdown", undefined, STEP);
+    if (this.node.closed) throw new PushError("shutdown", undefined, STEP);
     if (this.node.epoch === "") {
       throw new PushError("unavailable", "The server is starting.", STEP);
     }

@@ -30,6 +30,7 @@ export class Flush {
   readonly #host: FlushHost;
   readonly #dirty: Log[] = [];
   #pass: Pass | undefined;
+  #next = 0;
   #scheduled = false;
 
   constructor(host: FlushHost) {
@@ -42,6 +43,11 @@ export class Flush {
     log.dirty = true;
     this.#dirty.push(log);
     this.#schedule();
+  }
+
+  /** Another order: what the pass under way began at is no place in it. */
+  renew(): void {
+    this.#pass = undefined;
   }
 
   /** Serves every follower of `log` now: it must be trimmed within the turn. */
@@ -77,8 +83,11 @@ export class Flush {
   }
 
   #begin(): Pass | undefined {
-    const log = this.#dirty.shift();
-    if (!log) return undefined;
+    const log = this.#dirty[this.#next++];
+    if (!log) {
+      this.#next = this.#dirty.length = 0;
+      return undefined;
+    }
     // Unmarked before its pass: what comes meanwhile marks it again, so that
     // nobody who was served early waits for the publish after next.
     log.dirty = false;

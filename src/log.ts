@@ -123,7 +123,7 @@ export class Log {
   }
 
   /** The next frames above `seq` as one piece, shared by all who need the same. */
-  chunk(seq: number, limit: number = CHUNK_BYTES): Chunk {
+  chunk(seq: number): Chunk {
     let end = this.#indexAfter(seq);
     const first = this.#frames[end];
     for (const chunk of this.#chunks) {
@@ -132,7 +132,8 @@ export class Log {
     const start = end;
     let bytes = 0;
     do bytes += this.#frames[end++]!.size; while (
-      end < this.#frames.length && bytes + this.#frames[end]!.size <= limit
+      end < this.#frames.length &&
+      bytes + this.#frames[end]!.size <= CHUNK_BYTES
     );
     const chunk = new Chunk(this.#frames.slice(start, end));
     if (this.#chunks.length === MAX_CHUNKS) this.#chunks.shift();

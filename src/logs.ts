@@ -150,6 +150,8 @@ export class Logs {
     if (!log.followers.delete(follower)) return;
     if (log.followers.size > 0 || log === this.all) return;
     this.#idle.add(log);
+    // What is empty is not to push out what is not.
+    if (log.length === 0 && log.pins === 0) this.drop(log);
     const channel = watchedChannel(log.name);
     if (channel === undefined) return;
     // From now on joins and leaves are not told, so it would have a gap.

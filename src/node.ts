@@ -79,9 +79,11 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
     for (const log of this.#touched) {
       if (log.followers.size > 0) this.#flush.mark(log);
       if (!this.logs.overflows(log)) continue;
-      // Flushed within the turn, so that nothing unseen has to be trimmed.
-      if (log.followers.size > 0) this.#flush.now(log);
-      else this.logs.trim(log, this.now);
+      this.logs.trim(log, this.now);
+      // Flushed within the turn only where something unseen had to be trimmed.
+      if (log.followers.size > 0 && this.logs.overflows(log)) {
+        this.#flush.now(log);
+      }
     }
     this.events.emit("message", this.#newest!);
   }
@@ -123,6 +125,7 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
   renewed(): void {
     this.logs.clear(this.applied);
     this.merged.clear();
+    this.#flush.renew();
     this.#renewal = undefined;
     for (const connection of this.connections.values()) {
       connection.early = false;

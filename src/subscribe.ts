@@ -44,25 +44,23 @@ export async function subscribe(call: Call, env: unknown): Promise<Response> {
   const identity = await engine.policy.identify?.(request);
   const reads = asked.since === "earliest" ||
     (transport === "poll" && wait === 0 && asked.since !== undefined);
-  const watch = asked.presence === "1";
   // A resume that names no channels asks for those it has.
-  const known = key && engine.connections.get(idOfKey(key))?.channels;
-  const names = asked.channel.length > 0 ? asked.channel : known || [];
-  checkCount(new Set(names).size, engine.node.settings.limits.channels);
-  for (const name of names) {
+  const known = key ? engine.connections.get(idOfKey(key)) : undefined;
+  const named = asked.channel.length > 0;
+  const names = named ? asked.channel : known?.channels ?? [];
+  const watch = asked.presence === "1" || (!named && known?.watches === true);
+  const asks = new Set(names);
+  checkCount(asks.size, engine.node.settings.limits.channels);
+  for (const name of asks) {
     await demand(engine, "subscribe", name, identity);
     if (reads) await demand(engine, "history", name, identity);
     if (watch) await demand(engine, "presence", name, identity);
   }
   if (request.method === "HEAD") return head(transport);
-  const connection = await engine.connect({
-    channels: asked.channel,
-    key,
-    since: asked.since,
-    watch,
-    identity,
-  });
-  return park(call, env, connection, transport, wait, asked.since);
+  return await engine.connect(
+    { channels: asked.channel, key, since: asked.since, watch, identity },
+    (connection) => park(call, env, connection, transport, wait, asked.since),
+  );
 }
 
 /** Before the policy is asked about each of them. */

@@ -92,7 +92,7 @@ test("remove() leaves nothing of a connection but what its private log lost", ()
   assertEquals(small.node.connections.size, 0);
   assertEquals(connection.logs, []);
   for (const name of ["$all", "a", "b"]) {
-    assertEquals(small.node.logs.get(name)?.followers.size, 0);
+    assertEquals(small.node.logs.get(name)?.followers.size ?? 0, 0);
   }
   assertEquals(small.node.logs.get(`$${connection.id}`), undefined);
   assertEquals(small.node.logs.privateFloor, 1);

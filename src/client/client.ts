@@ -5,13 +5,15 @@
 import { PushError } from "./error.ts";
 import type { Message } from "./frame.ts";
 import { createHttp } from "./http.ts";
-import { createLink, type Link, type Sharing, type Tab } from "./link.ts";
+import { createLink } from "./link.ts";
+import type { Link, Sharing, Tab } from "./share.ts";
 import type { Report, State } from "./loop.ts";
 import { iterate } from "./messages.ts";
 import type { ClientOptions } from "./options.ts";
 import type { Place } from "./place.ts";
 import { publish } from "./publish.ts";
 import { createSubscriptions } from "./subscriptions.ts";
+import type { Link, Sharing, Tab } from "./tab.ts";
 import type { Transport } from "./transports.ts";
 
 /** What a client tells. */

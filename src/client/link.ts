@@ -3,42 +3,12 @@
  * @module
  */
 import type { Http } from "./http.ts";
-import { createLoop, type Loop, type Receiver, type Seat } from "./loop.ts";
+import { createLoop, type Receiver } from "./loop.ts";
+import type { Link, Sharing, Tab } from "./share.ts";
 import type { ClientOptions } from "./options.ts";
 import { page } from "./page.ts";
 import { share } from "./share.ts";
-
-/**
- * A client's part in sharing: `off` (not asked for, or not connected), `leader`,
- * `follower`, or `unavailable` where the page has no Web Locks (plain http): then it is
- * on its own, and uses short polls if there are too few sockets.
- */
-export type Sharing = "off" | "leader" | "follower" | "unavailable";
-
-/** What keeps a client connected. */
-export interface Link {
-  /** What is listened to has changed, or its place has gone `back`. */
-  update(back: boolean): void;
-  /** The page is `online`, `offline`, or looked at. */
-  wake(event: string): void;
-  /** Ends it; says whether nobody goes on with the connection. */
-  stop(): boolean;
-}
-
-/** A client, as its link sees it. */
-export interface Tab extends Receiver, Seat {
-  /** What it listens to. */
-  names(): string[];
-}
-
-/** What a link has to work with. */
-export interface LinkOptions {
-  readonly tab: Tab;
-  /** Makes a loop; `held` as there. */
-  makeLoop(to: Receiver, held?: () => void): Loop;
-  /** Called when the part in sharing changes. */
-  role(role: Sharing): void;
-}
+import type { Link, Sharing, Tab } from "./tab.ts";
 
 /** Makes the link that `options` ask for. */
 export function createLink(

@@ -4,10 +4,10 @@
  * @module
  */
 import type { Frame } from "./frame.ts";
-import type { Link, LinkOptions } from "./link.ts";
 import type { Loop, Report } from "./loop.ts";
 import type { Locks } from "./page.ts";
 import { compare, lower } from "./place.ts";
+import type { Link, LinkOptions } from "./tab.ts";
 
 /** What tabs say to each other; a follower says `tab`, a leader does not. */
 interface Word {

@@ -40,8 +40,13 @@ export async function servePage(path: string): Promise<Response | undefined> {
   if (!SERVED.test(name)) return undefined;
   let module = modules.get(name);
   if (!module) modules.set(name, module = load(name));
-  const headers = { ...HEADERS, "content-type": "text/javascript" };
-  return new Response(await module, { headers });
+  try {
+    const headers = { ...HEADERS, "content-type": "text/javascript" };
+    return new Response(await module, { headers });
+  } catch {
+    modules.delete(name); // There is no such file.
+    return undefined;
+  }
 }
 
 async function load(name: string): Promise<string> {

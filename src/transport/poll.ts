@@ -16,6 +16,9 @@ export const POLL_HEADERS: Readonly<Record<string, string>> = {
   "vary": "accept, origin",
 };
 
+/** How long after its deadline it may wait for a read of the backplane, in ms. */
+const GRACE = 10_000;
+
 /** How a long-poll waits. */
 export interface PollOptions {
   /** How long it may be held, in ms; 0 answers at once. */
@@ -84,7 +87,15 @@ class PollSink implements Sink {
 
   sweep(now: number): void {
     this.#answer(now >= this.#deadline);
-    if (this.#open) this.#engine.wake(this.#deadline);
+    if (!this.#open) return;
+    // What has to be read first is out of reach.
+    if (now < this.#deadline + GRACE) {
+      // Before its deadline the timer may ring too early for it.
+      if (now < this.#deadline) this.#engine.wake(this.#deadline);
+      return;
+    }
+    this.close("unavailable");
+    this.#part();
   }
 
   close(code: Code, after?: number): void {

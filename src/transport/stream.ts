@@ -116,8 +116,9 @@ class StreamSink implements Sink {
 
   #finish(code: Code, after?: number): void {
     const controller = this.#controller!;
-    this.#write(closing(code, after));
+    // Off first: `enqueue` may pull, and nothing comes after `close`.
     this.#controller = undefined;
+    controller.enqueue(closing(code, after).bytes(this.#format));
     controller.close();
   }
 
