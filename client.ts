@@ -24,7 +24,6 @@ export {
 } from "./src/client/client.ts";
 export { type ClientCode, PushError } from "./src/client/error.ts";
 export type { Message } from "./src/client/frame.ts";
-export type { Sharing } from "./src/client/share.ts";
 export type { State } from "./src/client/loop.ts";
 export type { ClientOptions, HeadersOption } from "./src/client/options.ts";
 export type { Sharing } from "./src/client/tab.ts";

@@ -6,7 +6,6 @@ import { PushError } from "./error.ts";
 import type { Message } from "./frame.ts";
 import { createHttp } from "./http.ts";
 import { createLink } from "./link.ts";
-import type { Link, Sharing, Tab } from "./share.ts";
 import type { Report, State } from "./loop.ts";
 import { iterate } from "./messages.ts";
 import type { ClientOptions } from "./options.ts";

@@ -4,7 +4,6 @@
  */
 import type { Http } from "./http.ts";
 import { createLoop, type Receiver } from "./loop.ts";
-import type { Link, Sharing, Tab } from "./share.ts";
 import type { ClientOptions } from "./options.ts";
 import { page } from "./page.ts";
 import { share } from "./share.ts";
@@ -26,7 +25,7 @@ export function createLink(
   const locks = page()?.locks;
   if (options.share && locks) {
     const { openTimeout = 5_000 } = options;
-    return share({ tab, makeLoop, role }, locks, name, openTimeout / 2);
+    return share(tab, makeLoop, role, locks, name, openTimeout / 2);
   }
   let channel: BroadcastChannel | undefined;
   if (options.share) {

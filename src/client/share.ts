@@ -4,10 +4,10 @@
  * @module
  */
 import type { Frame } from "./frame.ts";
-import type { Loop, Report } from "./loop.ts";
+import type { Loop, Receiver, Report } from "./loop.ts";
 import type { Locks } from "./page.ts";
 import { compare, lower } from "./place.ts";
-import type { Link, LinkOptions } from "./tab.ts";
+import type { Link, Sharing, Tab } from "./tab.ts";
 
 /** What tabs say to each other; a follower says `tab`, a leader does not. */
 interface Word {
@@ -38,7 +38,9 @@ const ROLL_CALL = 100;
  * leader that says nothing for three beats of `beat` ms loses its lock.
  */
 export function share(
-  { tab, makeLoop, role }: LinkOptions,
+  tab: Tab,
+  makeLoop: (to: Receiver) => Loop,
+  role: (role: Sharing) => void,
   locks: Locks,
   name: string,
   beat: number,
