@@ -56,6 +56,10 @@ for (const runtime of RUNTIMES) {
       );
     }
     await server.restart();
+    // What a reset covers is not heard; what comes after it is.
+    for (const tab of tabs) {
+      await tab.until(({ heard }) => heard.includes("reset"));
+    }
     await publisher.more(20);
     const resets = await settle(tabs, publisher);
     // Another process has another order.

@@ -140,8 +140,9 @@ for (const runtime of RUNTIMES) {
       await tab.until(({ state }) => state === "waiting");
     }
     await server.restart();
-    await publisher.more(20);
-    for (const tab of tabs) await tab.opened();
+    for (const tab of tabs) {
+      await tab.until(({ heard }) => heard.includes("reset"));
+    }
     await publisher.more(20);
     await publisher.stop();
     for (const tab of tabs) {
