@@ -80,6 +80,8 @@ function drawNames(): void {
       listening.get(name)?.();
       listening.delete(name);
       drawNames();
+      // Else a screen reader would begin again at the top.
+      find("name").focus();
     };
     item.append(text("code", name), button);
     return item;

@@ -86,6 +86,7 @@ label { display: block; font-size: .875rem; color: var(--dim); margin: .4rem 0 .
 header label { display: flex; gap: .5rem; align-items: center; margin: 0 }
 input, textarea, select, button { font: inherit; color: inherit; background: var(--field); border: 1px solid var(--line); border-radius: .4rem; padding: .4rem .6rem }
 input, textarea { width: 100% }
+::placeholder { color: var(--dim); opacity: 1 }
 textarea, td, code { font-family: ui-monospace, monospace; font-size: .875rem }
 button { cursor: pointer; white-space: nowrap }
 form button { border-color: var(--accent); color: var(--accent) }
@@ -106,7 +107,14 @@ th { text-align: left; font-size: .8rem; color: var(--dim); position: sticky; to
 th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top }
 td:nth-child(3) { overflow-wrap: anywhere; min-width: 9rem }
 td:nth-child(1), td:nth-child(4), td:nth-child(5) { white-space: nowrap; color: var(--dim) }
-@media (max-width: 48rem) { th, td { padding: .3rem } th:nth-child(4), td:nth-child(4) { display: none } }
+@media (max-width: 48rem) {
+  thead { display: none }
+  tr { display: grid; grid-template-columns: minmax(0, 1fr) auto; border-bottom: 1px solid var(--line); padding: .3rem .6rem }
+  td { border: 0; padding: 0; overflow-wrap: anywhere; white-space: normal !important }
+  td:nth-child(3) { grid-column: 1 / -1; min-width: 0; order: 1 }
+  td:nth-child(4) { order: 2 }
+  td:nth-child(5) { order: 3 }
+}
 .hint { color: var(--dim); padding: 0 .8rem }
 table:has(tbody tr) + .hint { display: none }
 `;
