@@ -118,8 +118,10 @@ class StreamSink implements Sink {
     const controller = this.#controller!;
     // Off first: `enqueue` may pull, and nothing comes after `close`.
     this.#controller = undefined;
-    controller.enqueue(closing(code, after).bytes(this.#format));
-    controller.close();
+    try {
+      controller.enqueue(closing(code, after).bytes(this.#format));
+      controller.close();
+    } catch { /* Its socket is gone: it was cancelled by that very write. */ }
   }
 
   #write(piece: Control | Chunk): void {
