@@ -175,38 +175,37 @@ export function createLoop(
       isHeld = !isOpen;
       return response;
     };
-    const work = async () => {
-      const call = { get, signal, crowded };
-      for await (const frames of transports[transport](call)) {
-        if (signal.aborted) return;
-        const first = frames[0];
-        const last = frames.at(-1);
-        if (first?.type === "open" && !isOpen) {
-          isOpen = true;
-          isHeld = false;
-          silence = 2 * first.heartbeat;
-          seat.key = first.key;
-          opened();
-          to.report({ state: "open", transport, id: first.connection });
-        }
-        to.frames(frames);
-        if (last?.type === "close") {
-          const { code, retry, after } = last;
-          isHeld = false;
-          throw new PushError(code, code, retry, after);
-        }
-        if (!isOpen) continue;
-        expect();
-        if (level > 0 && !crowded && Date.now() > upgrade) {
-          level--;
-          return again();
-        }
+    const take = (frames: Frame[]) => {
+      // What still comes when another attempt has begun has no effect.
+      signal.throwIfAborted();
+      const first = frames[0];
+      const last = frames.at(-1);
+      if (first?.type === "open" && !isOpen) {
+        isOpen = true;
+        isHeld = false;
+        silence = 2 * first.heartbeat;
+        seat.key = first.key;
+        opened();
+        to.report({ state: "open", transport, id: first.connection });
       }
-      throw new PushError("cut");
+      to.frames(frames);
+      if (last?.type === "close") {
+        const { code, retry, after } = last;
+        isHeld = false;
+        throw new PushError(code, code, retry, after);
+      }
+      if (!isOpen) return;
+      expect();
+      if (level > 0 && !crowded && Date.now() > upgrade) {
+        level--;
+        again();
+      }
     };
     to.report({ state: "connecting", transport });
     expect();
-    const error = await abortable(signal, work()).catch(pushError) as PushError;
+    const call = { get, take, signal, crowded };
+    const error = await abortable(signal, transports[transport](call))
+      .then(() => new PushError("cut"), pushError);
     clearTimeout(timer);
     own.abort();
     return error;

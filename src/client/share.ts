@@ -69,7 +69,8 @@ export function share(
   /** Says what we want, which also asks whether somebody leads. */
   function want(): void {
     served = false;
-    say({ tab: id, names: tab.names(), since: tab.place.at });
+    // Who hears of us waits for our lock: we must have it first.
+    if (timer) say({ tab: id, names: tab.names(), since: tab.place.at });
   }
 
   /** Listens to what all tabs want. */
@@ -157,8 +158,9 @@ export function share(
       }
       served = true;
     }
+    if (!served) return;
     if (report) tab.report(report);
-    if (served && frames) tab.frames(frames);
+    if (frames) tab.frames(frames);
   }
 
   channel.onmessage = ({ data }) => {
@@ -177,13 +179,16 @@ export function share(
       else want();
     }, beat * (1 + Math.random() / 2));
     queue();
+    want();
     return new Promise((resolve) => end = resolve);
   });
 
   return {
     update(back) {
-      if (loop) listen(back);
-      else want();
+      if (loop) return listen(back);
+      // Open is what it is when the leader listens for us.
+      tab.report({ state: "connecting" });
+      want();
     },
     wake(event) {
       if (loop) loop.wake(event);

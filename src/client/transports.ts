@@ -1,5 +1,5 @@
 /**
- * The three ways to listen. Each yields frames, `open` first, until its response
+ * The three ways to listen. Each hands on frames, `open` first, until its response
  * ends; what goes wrong is thrown.
  * @module
  */
@@ -21,6 +21,8 @@ const PAUSE = 2_000;
 export interface Call {
   /** Asks for the channels from where the client stands; a poll waits for `wait` ms. */
   get(wait?: number): Promise<Response>;
+  /** Takes frames, `open` first; throws what ends it. */
+  take(frames: Frame[]): void;
   /** Ends it. */
   readonly signal: AbortSignal;
   /** Whether there are too few sockets: polls leave them free in between. */
@@ -28,7 +30,7 @@ export interface Call {
 }
 
 /** Listens until the response ends. */
-export type Listen = (call: Call) => AsyncGenerator<Frame[], void>;
+export type Listen = (call: Call) => Promise<void>;
 
 /** Every transport, the best first. */
 export const transports: Record<Transport, Listen> = {
@@ -39,14 +41,14 @@ export const transports: Record<Transport, Listen> = {
 
 /** `EventSource` would do for one of them, but it sends no headers. */
 function streaming(parser: () => Parser<Frame>): Listen {
-  return async function* ({ get }) {
+  return async ({ get, take }) => {
     const { body } = await get();
     const parse = parser();
     const reader = body!.getReader();
     for (;;) {
       const { value, done } = await reader.read();
       if (done) return;
-      yield parse(value);
+      take(parse(value));
     }
   };
 }
@@ -60,21 +62,19 @@ interface Answer {
   readonly reset?: true | string[];
 }
 
-async function* poll(
-  { get, signal, crowded }: Call,
-): AsyncGenerator<Frame[], void> {
+async function poll({ get, take, signal, crowded }: Call): Promise<void> {
   // The first one is not held: it shows whether answers come through.
   for (let wait = 1;; wait = crowded ? 1 : WAIT) {
     const response = await get(wait);
     const answer: Answer = await response.json();
     const { connection, key, id, messages, reset = [] } = answer;
     const resets = reset === true ? [undefined] : reset;
-    yield [
+    take([
       { type: "open", connection, key, heartbeat: HEARTBEAT },
       ...resets.map((channel): Frame => ({ type: "reset", channel })),
       ...messages,
       { type: "heartbeat", id },
-    ];
+    ]);
     if (crowded) await sleep(PAUSE, signal);
   }
 }

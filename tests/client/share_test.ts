@@ -44,8 +44,9 @@ test("each tab hears its own channels; those that nobody wants are left", async 
   await using world = await World.start();
   const [a, b] = [new Tab(world, "a"), new Tab(world, "b/*")];
   await until(() => a.client.state === "open" && b.client.state === "open");
-  const [connection] = world.engine.connections.values();
-  await until(() => connection!.channels.length === 2);
+  const found = () => world.engine.connections.get(a.client.id!);
+  await until(() => found()?.channels.length === 2);
+  const connection = found();
   await world.engine.publish("a", 1);
   await world.engine.publish("b/c", 2);
   await until(() => a.got.length === 1 && b.got.length === 1);
@@ -54,6 +55,23 @@ test("each tab hears its own channels; those that nobody wants are left", async 
   await until(() => connection!.channels.length === 1);
   assertEquals(connection!.channels, ["a"]);
   assertEquals(connection!.ended, undefined);
+});
+
+test("a tab is open when somebody listens for it: nothing published from then on is missed", async () => {
+  await using world = await World.start();
+  const tabs: Tab[] = [];
+  for (let n = 0; n < 8; n++) {
+    const tab = new Tab(world, `own/${n}`);
+    tabs.push(tab);
+    // Every other one comes while the one before it still connects.
+    if (n % 2) continue;
+    await once(tab.client, "open");
+    await world.engine.publish(`own/${n}`, n);
+  }
+  await until(() => tabs.every(({ client }) => client.state === "open"));
+  for (const n of [1, 3, 5, 7]) await world.engine.publish(`own/${n}`, n);
+  await until(() => tabs.every(({ got }) => got.length === 1));
+  for (const [n, { got }] of tabs.entries()) assertEquals(got, [n]);
 });
 
 test("a follower publishes as the connection, and reads what is held for itself alone", async () => {
