@@ -4,15 +4,18 @@
  * @module
  */
 const root = new URL("../", import.meta.url).pathname;
-const env = { NO_COLOR: "1", npm_config_allow_scripts: "bun" };
+const env = { NO_COLOR: "1" };
 
 /** Runs a command, shows what it prints, and returns it. */
-async function run(command: string[]): Promise<{ text: string; code: number }> {
+async function run(
+  command: string[],
+  more: Record<string, string> = {},
+): Promise<{ text: string; code: number }> {
   console.log(`\n$ ${command.join(" ")}`);
   const child = new Deno.Command(command[0]!, {
     args: command.slice(1),
     cwd: root,
-    env,
+    env: { ...env, ...more },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -52,11 +55,16 @@ function count(text: string, pattern: RegExp): number {
   return found === undefined ? NaN : Number(found);
 }
 
-const [...only] = Deno.args;
-const deno = await run([Deno.execPath(), "test", "-A", ...only, "tests/"]);
+// npm installs what `npx bun` runs only if it is allowed to.
+const allowed = { npm_config_allow_scripts: "bun" };
 const bun = await findBun();
-const installed = await run([...bun, "install", "--frozen-lockfile"]);
-const inBun = await run([...bun, "test", "--timeout", "60000", ...only]);
+// First, as tests under Deno start servers under Bun.
+const installed = await run([...bun, "install", "--frozen-lockfile"], allowed);
+const deno = await run([Deno.execPath(), "test", "-A", ...Deno.args, "tests/"]);
+const inBun = await run(
+  [...bun, "test", "--timeout", "60000", ...Deno.args],
+  allowed,
+);
 const results = [
   {
     name: "Deno",
