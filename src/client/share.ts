@@ -108,6 +108,7 @@ export function share(
     });
     const resigned = new Promise<void>((resolve) => resign = resolve);
     role("leader");
+    tab.report(report = { state: "connecting" });
     say({ who: true });
     // Tabs that had another leader have places of their own.
     asking = followed;
