@@ -1,0 +1,95 @@
+/** What a browser says of itself: the network, the eye, the end of a page. */
+import { assert, assertEquals } from "@std/assert";
+import { runtime, test } from "../harness.ts";
+import { once, open, record, until, World } from "./world.ts";
+
+/** Says to the page what browsers say. */
+function say(type: string): void {
+  globalThis.dispatchEvent(new Event(type));
+}
+
+test("online ends a wait, offline ends a stream", async () => {
+  await using world = await World.start();
+  const backoff = { min: 1e9, max: 1e9 };
+  const client = world.client({ backoff });
+  const events = record(client);
+  world.front = () => new Response(null, { status: 502 });
+  client.subscribe("a", () => {});
+  await once(client, "reconnect");
+  world.front = open;
+  say("online");
+  await once(client, "open");
+  say("offline");
+  assertEquals((await once(client, "reconnect")).code, "offline");
+  say("online");
+  await once(client, "open");
+  assertEquals(events.open.length, 2);
+});
+
+test("a page that is looked at again does not wait, and keeps a stream that lives", async () => {
+  await using world = await World.start();
+  const client = world.client({ backoff: { min: 1e9, max: 1e9 } });
+  const events = record(client);
+  world.front = () => new Response(null, { status: 502 });
+  client.subscribe("a", () => {});
+  await once(client, "reconnect");
+  world.front = open;
+  say("visibilitychange");
+  await once(client, "open");
+  say("visibilitychange");
+  const got = once(client, "message");
+  await client.publish("a", 1);
+  await got;
+  assertEquals(events.open.length, 1);
+  assertEquals(world.asked().length, 2);
+});
+
+test("a page that goes says so, and comes back from the cache where it was", async () => {
+  await using world = await World.start();
+  const client = world.client();
+  const got: unknown[] = [];
+  client.subscribe("a", (data) => got.push(data));
+  await once(client, "open");
+  const { id } = client;
+  const dropped = new Promise((resolve) =>
+    world.engine.on("drop", ({ id }, reason) => resolve([id, reason]))
+  );
+  say("pagehide");
+  assertEquals(client.state, "idle");
+  assertEquals(await dropped, [id, "left"]);
+  await world.engine.publish("a", 1);
+  say("pageshow");
+  await until(() => got.length === 1);
+  assert(client.id !== id);
+});
+
+if (runtime === "bun") {
+  test("a page that goes sends a beacon, where there is one and no headers are needed", async () => {
+    await using world = await World.start();
+    const client = world.client();
+    client.subscribe("a", () => {});
+    await once(client, "open");
+    const sent: string[] = [];
+    const { navigator } = globalThis as { navigator: unknown };
+    const fake = {
+      sendBeacon(url: string) {
+        sent.push(url);
+        return true;
+      },
+    };
+    const define = (value: unknown) =>
+      Object.defineProperty(globalThis, "navigator", {
+        value,
+        configurable: true,
+        writable: true,
+      });
+    define(fake);
+    try {
+      const { key } = world.engine.connections.get(client.id!)!;
+      client.close();
+      assertEquals(sent, [`${world.url}/$leave?key=${key}`]);
+    } finally {
+      define(navigator);
+    }
+  });
+}
