@@ -61,15 +61,20 @@ test("a client that stops reading is closed as slow, and others are unaffected (
   const others = listener.data(1);
   const { raw, connection } = await stall(halley);
   using _ = raw;
+  let latest = 0;
   const reading: Promise<unknown[]> = (async () => {
     const data = await others;
     for (;;) {
       data.push(...await listener.data(1));
       const { n } = data.at(-1) as { n: number };
       if (n < 0) return data;
+      latest = n;
     }
   })();
   const published = await fill(halley, connection);
+  // The clock is about to jump: the other has read everything, and has room.
+  while (latest < published) await turn();
+  for (let i = 0; i < 10; i++) await turn();
 
   engine.sweep(clock.now() + WRITE_TIMEOUT - 1);
   assertEquals([connection.transport, engine.node.stalled], ["sse", 0]);
