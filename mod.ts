@@ -44,7 +44,9 @@ export {
   stream,
   type StreamOptions,
 } from "./src/respond.ts";
-export type { Connection, Identity, Sink } from "./src/connection.ts";
+export type { Connection } from "./src/connection.ts";
+export type { Sink } from "./src/sink.ts";
+export type { Protocol } from "./src/protocol.ts";
 export type { Candidate, EngineEvents } from "./src/events.ts";
 export type {
   Chunk,
@@ -57,7 +59,7 @@ export type {
   Open,
 } from "./src/frame.ts";
 export type { Bounds } from "./src/log.ts";
-export type { Action, Policy } from "./src/policy.ts";
+export type { Action, Identity, Policy } from "./src/policy.ts";
 export { createRouter, type RouterOptions } from "./src/router.ts";
 export type { Callers } from "./src/http.ts";
 export {

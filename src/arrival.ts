@@ -4,7 +4,7 @@
  * @module
  */
 import type { Backplane } from "./backplane.ts";
-import { Connection, type Identity } from "./connection.ts";
+import { Connection } from "./connection.ts";
 import { PushError } from "./errors.ts";
 import { idOfKey, isKey, newKey } from "./key.ts";
 import {
@@ -14,6 +14,7 @@ import {
   subscriptionFault,
 } from "./name.ts";
 import type { Node } from "./node.ts";
+import type { Identity } from "./policy.ts";
 import { locate, type Start } from "./resume.ts";
 
 /** The value of `since` that asks for everything that is held. */
@@ -29,6 +30,8 @@ export interface ConnectOptions {
   readonly since?: string | undefined;
   /** Whether it wants to see who joins and leaves its channels. */
   readonly watch?: boolean | undefined;
+  /** Whether it may begin without any channel, as other protocols do. */
+  readonly bare?: boolean | undefined;
   /** Who it is. */
   readonly identity?: Identity | undefined;
 }
@@ -57,7 +60,7 @@ export async function connect<T>(
   const id = idOfKey(key);
   let known = find(node, id, identity);
   if (!known) {
-    if (channels.length === 0) {
+    if (channels.length === 0 && !options.bare) {
       throw new PushError("invalid_request", "No channel is named.");
     }
     await admit(node, { id, identity, channels });
@@ -161,7 +164,8 @@ function place(
   channels: string[],
   start: Start | undefined,
 ): void {
-  const present = node.applied;
+  // What is not named goes on where it stood; for a newcomer, at the present.
+  const stood = connection.epoch === node.epoch ? connection.cursor : 0;
   if (since === EARLIEST) connection.resume(node.epoch, 0);
   else if (start) connection.resume(start.epoch, start.seq, start.early);
   else connection.rewind();
@@ -171,10 +175,10 @@ function place(
     follow(node, connection, names, since !== undefined);
   }
   if (since !== EARLIEST) return;
-  // All that is held of the named channels; the rest begins at the present.
+  // All that is held of the named channels, without a `reset`.
   for (const log of connection.logs) {
     const named = channels.includes(log.name);
-    connection.beginAt(log, named ? log.floor : present);
+    connection.beginAt(log, named ? log.floor : stood);
   }
 }
 

@@ -2,10 +2,9 @@
  * One request to the router: taken apart, and checked against the policy.
  * @module
  */
-import type { Identity } from "./connection.ts";
 import type { Engine } from "./engine.ts";
 import { PushError } from "./errors.ts";
-import { type Action, allows } from "./policy.ts";
+import { type Action, allows, type Identity } from "./policy.ts";
 
 /** One request, taken apart once. */
 export interface Call {

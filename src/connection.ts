@@ -3,31 +3,13 @@
  * the response it is parked on. It owns no queue.
  * @module
  */
-import type { Code, DropReason } from "./errors.ts";
-import { type Chunk, Control } from "./frame.ts";
-import { type Log, mergeLogs, type Reading } from "./log.ts";
+import type { DropReason } from "./errors.ts";
+import { Chunk, Control } from "./frame.ts";
+import { type Log, mergedOnce, type Reading } from "./log.ts";
 import { watchedChannel } from "./name.ts";
+import type { Identity } from "./policy.ts";
 import { formatId } from "./position.ts";
-
-/** Who a request comes from, as a policy found out. */
-export interface Identity {
-  /** Who it is: reclaiming a connection takes the same subject. */
-  readonly subject: string;
-  /** Whatever else the policy wants to remember, such as a token's claims. */
-  readonly claims?: unknown;
-}
-
-/** The open response a connection is parked on. */
-export interface Sink {
-  /** `stream`, `sse`, `poll`, or a protocol's own. */
-  readonly transport: string;
-  /** Takes from the connection what is new, as far as there is room. */
-  flush(): void;
-  /** Does what is due: a heartbeat, an empty answer, an end for being slow. */
-  sweep(now: number): void;
-  /** Ends the response: why, and when to come back, in ms. */
-  close(code: Code, after?: number): void;
-}
+import type { Sink } from "./sink.ts";
 
 /** What a connection needs to know of its engine. */
 export interface Host {
@@ -74,6 +56,8 @@ export class Connection {
   awaySince: number;
   /** Whether it went away for being slow: its end is called so. */
   slow = false;
+  /** How long it may be away, in ms, if not as long as the engine says. */
+  linger: number | undefined;
   /** Why it was dropped, if it was: nothing can be parked on it any more. */
   ended: DropReason | undefined;
   /** How many of its logs are being read from the backplane. */
@@ -81,8 +65,10 @@ export class Connection {
   /** Whether its epoch is one that this node has not reached yet (O3). */
   early = false;
   readonly #host: Host;
-  /** Logs that begin later than `sent`: joined while lagging, or cut (O7). */
+  /** Logs that begin later than `cursor`: joined while lagging (O10). */
   #begins: Map<Log, number> | undefined;
+  /** Logs that begin later than `sent`, since a `reset` has told so (O7). */
+  #cuts: Map<Log, number> | undefined;
 
   /** @internal */
   constructor(
@@ -156,7 +142,7 @@ export class Connection {
     this.epoch = epoch;
     this.sent = this.cursor = seq;
     this.early = early;
-    this.#begins = undefined;
+    this.#begins = this.#cuts = undefined;
   }
 
   /**
@@ -164,9 +150,18 @@ export class Connection {
    * @internal
    */
   rewind(): void {
-    if (this.sent > this.cursor) {
-      this.resume(this.epoch, this.cursor, this.early);
-    }
+    this.sent = Math.min(this.sent, this.cursor);
+    // What was told of a loss may not have arrived, so it is told again.
+    this.#cuts = undefined;
+  }
+
+  /**
+   * Everything handed out is known to have arrived, or the transport proves nothing.
+   * @internal
+   */
+  confirm(): void {
+    this.cursor = this.sent;
+    this.#begins = stillAbove(this.#begins, this.cursor);
   }
 
   /**
@@ -197,18 +192,21 @@ export class Connection {
     const index = this.logs.indexOf(log);
     if (index >= 0) this.logs.splice(index, 1);
     this.#begins?.delete(log);
+    this.#cuts?.delete(log);
   }
 
   /** Whether a log begins later than `sent`: `sent` alone would not say so. */
   get cut(): boolean {
-    return this.#begins !== undefined;
+    return this.#cuts !== undefined ||
+      stillAbove(this.#begins, this.sent) !== undefined;
   }
 
   /**
    * What to write next: a `reset`, or the frames above `sent` as one chunk, or
-   * nothing. Resets come first, before any frame above the cursor (O7).
+   * nothing. Resets come first, before any frame above the cursor (O7). `limit`:
+   * how many frames the response may carry.
    */
-  next(): Chunk | Control | undefined {
+  next(limit = Infinity): Chunk | Control | undefined {
     const host = this.#host;
     if (this.early || this.reading > 0) return undefined;
     if (this.epoch !== host.epoch) {
@@ -232,16 +230,19 @@ export class Connection {
     }
     if (this.reading > 0) return undefined;
     if (cut) {
-      this.beginAt(cut, cut.floor);
+      (this.#cuts ??= new Map()).set(cut, cut.floor);
       return new Control({ type: "reset", channel: cut.name });
     }
     if (!first) {
       this.#advance(host.applied);
       return undefined;
     }
-    const chunk = several
-      ? this.#merge(several)
+    let chunk = several
+      ? mergedOnce(several, host.merged)
       : first.chunk(this.#after(first));
+    if (chunk.frames.length > limit) {
+      chunk = new Chunk(chunk.frames.slice(0, limit));
+    }
     this.#advance(chunk.last);
     return chunk;
   }
@@ -273,26 +274,22 @@ export class Connection {
   }
 
   #after(log: Log): number {
-    const begins = this.#begins?.get(log);
-    return begins !== undefined && begins > this.sent ? begins : this.sent;
+    if (!this.#begins && !this.#cuts) return this.sent;
+    const begins = this.#begins?.get(log) ?? 0;
+    return Math.max(this.sent, begins, this.#cuts?.get(log) ?? 0);
   }
 
   #advance(seq: number): void {
     if (seq > this.sent) this.sent = seq;
-    if (!this.#begins) return;
-    for (const begins of this.#begins.values()) {
-      if (begins > this.sent) return;
-    }
-    this.#begins = undefined;
+    this.#cuts = stillAbove(this.#cuts, this.sent);
   }
+}
 
-  #merge(readings: Reading[]): Chunk {
-    const { merged } = this.#host;
-    const key = readings.map(({ log, after }) =>
-      `${log.name}\n${log.after(after).next().value?.seq}`
-    ).join("\n");
-    let chunk = merged.get(key);
-    if (!chunk) merged.set(key, chunk = mergeLogs(readings));
-    return chunk;
-  }
+/** The places, as long as one of them lies above `seq`. */
+function stillAbove(
+  places: Map<Log, number> | undefined,
+  seq: number,
+): Map<Log, number> | undefined {
+  for (const place of places?.values() ?? []) if (place > seq) return places;
+  return undefined;
 }

@@ -249,7 +249,7 @@ export class Engine {
     const { linger } = node.settings;
     for (const connection of node.connections.values()) {
       if (connection.sink) connection.sink.sweep(now);
-      else if (now - connection.awaySince >= linger) {
+      else if (now - connection.awaySince >= (connection.linger ?? linger)) {
         const reason = connection.slow ? "slow" : "expired";
         if (!this.drop(connection.id, reason)) connection.awaySince = now;
       }

@@ -4,9 +4,10 @@
  * @module
  */
 import type { MaybePromise } from "./backplane.ts";
-import type { Connection, Identity } from "./connection.ts";
+import type { Connection } from "./connection.ts";
 import type { DropReason } from "./errors.ts";
 import type { Frame } from "./frame.ts";
+import type { Identity } from "./policy.ts";
 
 /** A connection that asks to be let in. */
 export interface Candidate {

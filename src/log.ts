@@ -159,6 +159,19 @@ export interface Reading {
   readonly after: number;
 }
 
+/** The same for all who merge the same frames, as long as `memo` lasts. */
+export function mergedOnce(
+  readings: readonly Reading[],
+  memo: Map<string, Chunk>,
+): Chunk {
+  const key = readings.map(({ log, after }) =>
+    `${log.name}\n${log.after(after).next().value?.seq}`
+  ).join("\n");
+  let chunk = memo.get(key);
+  if (!chunk) memo.set(key, chunk = mergeLogs(readings));
+  return chunk;
+}
+
 /** Several logs as one piece, in `seq` order; a frame in two of them once. */
 export function mergeLogs(readings: readonly Reading[]): Chunk {
   const sources = readings.map(({ log, after }) => log.after(after));

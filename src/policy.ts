@@ -4,7 +4,14 @@
  * @module
  */
 import type { MaybePromise } from "./backplane.ts";
-import type { Identity } from "./connection.ts";
+
+/** Who a request comes from, as a policy found out. */
+export interface Identity {
+  /** Who it is: reclaiming a connection takes the same subject. */
+  readonly subject: string;
+  /** Whatever else the policy wants to remember, such as a token's claims. */
+  readonly claims?: unknown;
+}
 
 /** What a client may want to do. */
 export type Action =

@@ -3,11 +3,11 @@
  * @module
  */
 import { type Call, demand } from "./call.ts";
-import type { Identity } from "./connection.ts";
 import type { Engine } from "./engine.ts";
 import { PushError } from "./errors.ts";
 import { drain, readText } from "./http.ts";
 import { idOfKey } from "./key.ts";
+import type { Identity } from "./policy.ts";
 import { LeaveRequest, parse, PublishRequest } from "./wire.ts";
 
 /** N7: publishes to a channel, to one connection, or to all. */

@@ -48,9 +48,7 @@ export class Recovery {
     connection.reading++;
     read.then((useful) => {
       connection.reading--;
-      // A `reset` for a new epoch may have been waiting for this.
-      const renewed = connection.epoch !== this.#host.epoch;
-      if (useful || renewed) connection.flush();
+      if (useful) connection.flush();
       for (const each of pinned) {
         if (--each.pins === 0) this.#host.logs.trim(each, this.#host.now);
       }
@@ -86,10 +84,11 @@ export class Recovery {
     const reading = isPattern(log.name)
       ? await this.#readPattern(log, after)
       : await this.#readLog(log.name, after, log);
-    // Another order on either side: a `reset` is on its way, and this is void.
-    if (reading.epoch !== epoch || this.#host.epoch !== epoch) return false;
-    // Part of the feed was lost meanwhile: more is missing than was read.
-    if (log.floor !== upTo) return true;
+    // Another order here, or part of the feed was lost: this is void, and whoever
+    // waits for it looks again (some have joined who are of the new order).
+    if (this.#host.epoch !== epoch || log.floor !== upTo) return true;
+    // Another order there: the feed will tell of it.
+    if (reading.epoch !== epoch) return false;
     const { frames, floor: lost } = newest(reading, log.bounds);
     log.lost = Math.max(log.lost, lost);
     const floor = Math.max(lost, after);

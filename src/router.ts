@@ -16,12 +16,19 @@ import {
   preflight,
   problem,
 } from "./http.ts";
+import type { Protocol } from "./protocol.ts";
 import { leave, publish } from "./publish.ts";
 import { presence, subscribe, wantsEvents } from "./subscribe.ts";
 import { streamHeaders } from "./transport/stream.ts";
 
 /** How a router is set up. */
-export type RouterOptions = Callers;
+export interface RouterOptions extends Callers {
+  /**
+   * Other wires over the same engine, each at its own paths below this router;
+   * they come first, so a channel cannot have such a path for its name.
+   */
+  readonly protocols?: readonly Protocol[];
+}
 
 /**
  * Serves an engine over HTTP, to be mounted wherever one likes:
@@ -32,6 +39,10 @@ export function createRouter(
   options: RouterOptions = {},
 ): Hono {
   const router = new App();
+  for (const protocol of options.protocols ?? []) {
+    const routes = protocol.router(engine, options);
+    for (const path of protocol.paths) router.route(path, routes);
+  }
   router.all("*", async (c) => {
     const request = c.req.raw;
     let response: Response;

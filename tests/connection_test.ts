@@ -264,6 +264,41 @@ test("rewind() tells a reset once more: it may not have arrived", () => {
   assertEquals(new Recorder(connection).got, ["a", 2, 4]);
 });
 
+test("rewind() leaves a log where the connection joined it (O10)", () => {
+  const small = new SmallNode();
+  const connection = small.connection("a");
+  const recorder = new Recorder(connection, 0);
+  const log = small.node.logs.open("b");
+  small.publish("a", "b");
+  small.node.follow(connection, log);
+  small.publish("b");
+  recorder.make(Infinity);
+  assertEquals(recorder.got, [1, 3]);
+  connection.rewind();
+  assertEquals(new Recorder(connection).got, [1, 3], "2 came before it joined");
+});
+
+test("confirm() makes what was handed out the place to go on from", () => {
+  const { connection } = cut();
+  new Recorder(connection);
+  connection.confirm();
+  connection.rewind();
+  assertEquals(new Recorder(connection).got, []);
+});
+
+test("next() gives no more frames than the response may carry", () => {
+  const small = new SmallNode();
+  const connection = small.connection("a", "b");
+  small.publish("a", "b", "a");
+  const got = [1, 1, 1].map((limit) => {
+    const next = connection.next(limit);
+    assert(next instanceof Chunk);
+    return seqs(next.frames);
+  });
+  assertEquals(got, [[1], [2], [3]]);
+  assertEquals(connection.next(1), undefined);
+});
+
 test("channels are what it subscribed to, without the engine's own logs", () => {
   const small = new SmallNode();
   assertEquals(small.connection("a", "b/*").channels, ["a", "b/*"]);

@@ -85,8 +85,8 @@ const faults: Fault[] = [
   {
     breaks: "O5: a read that a loss overtook counts as complete",
     file: "recovery.ts",
-    from: "if (log.floor !== upTo) return true;",
-    to: "",
+    from: "this.#host.epoch !== epoch || log.floor !== upTo",
+    to: "this.#host.epoch !== epoch",
   },
   {
     breaks: "O6: a new epoch is not told",

@@ -24,6 +24,7 @@ const floors = [
     "name.ts",
     "page/serve.ts",
     "schema.ts",
+    "sink.ts",
   ],
   [
     "client/messages.ts",
@@ -36,18 +37,37 @@ const floors = [
   ["backplane.ts", "client/transports.ts", "log.ts"],
   [
     "client/options.ts",
-    "connection.ts",
     "feed.ts",
     "flush.ts",
     "logs.ts",
+    "policy.ts",
     "resume.ts",
   ],
-  ["client/http.ts", "events.ts", "policy.ts", "recovery.ts"],
-  ["channel.ts", "client/loop.ts", "client/publish.ts", "options.ts"],
-  ["alarm.ts", "client/tab.ts", "node.ts", "publisher.ts", "respond.ts"],
-  ["arrival.ts", "client/share.ts", "history.ts", "presence.ts"],
+  ["client/http.ts", "connection.ts", "options.ts"],
+  [
+    "alarm.ts",
+    "client/loop.ts",
+    "client/publish.ts",
+    "events.ts",
+    "recovery.ts",
+  ],
+  ["channel.ts", "client/tab.ts", "node.ts"],
+  [
+    "arrival.ts",
+    "client/share.ts",
+    "history.ts",
+    "presence.ts",
+    "publisher.ts",
+    "respond.ts",
+  ],
   ["client/link.ts", "engine.ts"],
-  ["call.ts", "client/client.ts", "transport/poll.ts", "transport/stream.ts"],
+  [
+    "call.ts",
+    "client/client.ts",
+    "protocol.ts",
+    "transport/poll.ts",
+    "transport/stream.ts",
+  ],
   ["../client.ts", "publish.ts", "subscribe.ts"],
   ["page/app.ts", "router.ts"],
   ["config.ts"],
@@ -95,7 +115,7 @@ function imports(path: string): string[] {
 
 test("imports are found: values, types, re-exports, over several lines", () => {
   assertEquals(imports("src/start.ts"), ["src/main.ts"]);
-  assert(imports("src/policy.ts").includes("src/connection.ts"));
+  assert(imports("src/policy.ts").includes("src/backplane.ts"));
   assert(imports("src/subscribe.ts").includes("src/transport/poll.ts"));
   assert(imports("mod.ts").includes("src/backplane.ts"));
   assert(specifiers("src/deps.ts").includes("node:crypto"));

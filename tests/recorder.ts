@@ -3,7 +3,8 @@
  * given, as far as it has room; and frames to be given.
  * @module
  */
-import type { Connection, Sink } from "../src/connection.ts";
+import type { Connection } from "../src/connection.ts";
+import type { Sink } from "../src/sink.ts";
 import type { Code } from "../src/errors.ts";
 import { Chunk, type Control, Frame, type FrameInit } from "../src/frame.ts";
 

@@ -4,7 +4,8 @@
  * every single frame must hold; the test checks the whole.
  * @module
  */
-import type { Connection, Sink } from "../src/connection.ts";
+import type { Connection } from "../src/connection.ts";
+import type { Sink } from "../src/sink.ts";
 import type { Engine } from "../src/engine.ts";
 import { Chunk } from "../src/frame.ts";
 import { matches } from "../src/name.ts";

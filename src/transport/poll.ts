@@ -3,11 +3,12 @@
  * something: long-polling (PROTOCOL N5).
  * @module
  */
-import type { Connection, Sink } from "../connection.ts";
+import type { Connection } from "../connection.ts";
 import type { Engine } from "../engine.ts";
 import { type Code, PushError } from "../errors.ts";
 import { Chunk } from "../frame.ts";
 import { CHUNK_BYTES } from "../log.ts";
+import type { Sink } from "../sink.ts";
 
 /** The headers of an answer. */
 export const POLL_HEADERS: Readonly<Record<string, string>> = {

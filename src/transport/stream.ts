@@ -3,10 +3,11 @@
  * Events, told apart by the format alone (PROTOCOL N3, N4).
  * @module
  */
-import type { Connection, Sink } from "../connection.ts";
+import type { Connection } from "../connection.ts";
 import type { Engine } from "../engine.ts";
 import { type Code, codes } from "../errors.ts";
 import { type Chunk, Control, type Format, ndjson, sse } from "../frame.ts";
+import type { Sink } from "../sink.ts";
 
 const STREAM_HEADERS = {
   "cache-control": "no-store, no-transform",
@@ -79,10 +80,7 @@ class StreamSink implements Sink {
   cancel(): void {
     if (this.#ending) this.#engine.node.stalled--;
     this.#controller = undefined;
-    // A late cancel, after another response took over, proves nothing.
-    const connection = this.#connection;
-    if (connection.sink === this) connection.cursor = connection.sent;
-    connection.unpark(this);
+    this.#connection.unpark(this);
   }
 
   flush(): void {
@@ -90,6 +88,8 @@ class StreamSink implements Sink {
       !this.#ending && this.#controller && this.#controller.desiredSize! > 0
     ) {
       const next = this.#connection.next();
+      // A stream proves nothing: what is written counts as arrived.
+      this.#connection.confirm();
       if (!next) return;
       this.#write(next);
     }
@@ -110,7 +110,6 @@ class StreamSink implements Sink {
 
   close(code: Code, after?: number): void {
     if (!this.#controller || this.#ending) return;
-    this.#connection.cursor = this.#connection.sent;
     this.#finish(code, after);
   }
 
@@ -136,10 +135,8 @@ class StreamSink implements Sink {
   #slow(): void {
     this.#ending = true;
     this.#engine.node.stalled++;
-    const connection = this.#connection;
-    connection.cursor = connection.sent;
-    connection.slow = true;
-    connection.unpark(this);
+    this.#connection.slow = true;
+    this.#connection.unpark(this);
   }
 
   #end(): void {
