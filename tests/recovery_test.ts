@@ -198,6 +198,24 @@ test("a read of an order that is gone is void: the reset comes at once (O6)", as
   assertEquals(small.node.logs.get("a")!.length, 0);
 });
 
+test("who joins a read of an order that is gone has its own read made (O5)", async () => {
+  const small = late(["a", "a"]);
+  new Recorder(returns(small, 0, "a"));
+  const { backplane } = small;
+  backplane.epoch = "e2";
+  backplane.frames = [];
+  for (const log of ["a", "a"]) backplane.add(log);
+  backplane.listener!.epoch({ epoch: "e2", seq: 2 });
+  await turn();
+  const connection = small.connection();
+  connection.resume("e2", 0);
+  small.node.follow(connection, small.node.logs.get("a")!, true);
+  const recorder = new Recorder(connection);
+  assertEquals(recorder.got, [], "it waits for the read under way");
+  await backplane.answerAll();
+  assertEquals(recorder.got, [1, 2]);
+});
+
 test("a read that was asked for before the feed lost messages is not enough", async () => {
   const small = late(["a", "a"]);
   const recorder = new Recorder(returns(small, 0, "a"));
