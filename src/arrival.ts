@@ -47,8 +47,9 @@ export async function connect<T>(
   park: (connection: Connection) => T,
 ): Promise<Awaited<T>> {
   const { since, identity } = options;
-  const channels = [...new Set(options.channels)];
-  checkChannels(node, channels);
+  const names = new Set(options.channels);
+  checkChannels(node, names);
+  const channels = [...names];
   if (options.watch && channels.some(isPattern)) {
     const detail = "Joins and leaves are told for channels, not for patterns.";
     throw new PushError("invalid_request", detail);
@@ -96,19 +97,21 @@ export async function connect<T>(
   return await park(connection);
 }
 
-function checkChannels(node: Node, channels: string[]): void {
+/** Throws unless all of `channels` can be subscribed to at once. */
+export function checkChannels(node: Node, channels: ReadonlySet<string>): void {
   for (const name of channels) {
     const fault = subscriptionFault(name);
     if (fault) throw new PushError("invalid_channel", `${name}: ${fault}`);
   }
-  const { limits } = node.settings;
-  if (channels.length > limits.channels) {
-    throw new PushError(
-      "invalid_request",
-      `${channels.length} channels are too many; the limit is ${limits.channels}.`,
-    );
+  const limit = node.settings.limits.channels;
+  if (channels.size > limit) {
+    const detail =
+      `${channels.size} channels are too many; the limit is ${limit}.`;
+    throw new PushError("invalid_request", detail);
   }
-  if (node.logs.full && channels.some((name) => !node.logs.get(name))) {
+  if (!node.logs.full) return;
+  for (const name of channels) {
+    if (node.logs.get(name)) continue;
     throw new PushError("too_many_channels", undefined, 5_000);
   }
 }

@@ -17,6 +17,8 @@ export interface FlushHost {
   turn(): void;
   /** Every follower of `log` has been served since `log.passed`. */
   passed(log: Log): void;
+  /** Tells the operator that a follower threw; the others are served. */
+  fail(error: unknown): void;
 }
 
 interface Pass {
@@ -53,7 +55,7 @@ export class Flush {
   /** Serves every follower of `log` now: it must be trimmed within the turn. */
   now(log: Log): void {
     const began = this.#host.applied;
-    for (const follower of log.followers) follower.flush();
+    for (const follower of log.followers) this.#serve(follower);
     this.#complete(log, began);
   }
 
@@ -75,10 +77,18 @@ export class Flush {
         if (served++ === SLICE) return this.#schedule();
         const { value, done } = pass.followers.next();
         if (done) break;
-        value.flush();
+        this.#serve(value);
       }
       this.#pass = undefined;
       this.#complete(pass.log, pass.began);
+    }
+  }
+
+  #serve(follower: Follower): void {
+    try {
+      follower.flush();
+    } catch (error) {
+      this.#host.fail(error);
     }
   }
 

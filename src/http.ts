@@ -128,6 +128,8 @@ function rangeOf(range: string): { type: string; q: number } {
 
 /** How much of a refused body is read, so that its sender sees the answer. */
 const DRAIN_BYTES = 16_777_216;
+/** How long a refused body is read, in ms. */
+const DRAIN_TIME = 2_000;
 
 /** The text of a body of at most `limit` bytes; else `too_large`. */
 export async function readText(
@@ -164,8 +166,28 @@ export async function readText(
   }
 }
 
-/** Reads a body to its end for nothing: Deno closes the connection otherwise. */
-export async function drain(request: Request): Promise<void> {
+/**
+ * Reads a refused body to its end for nothing, as Deno closes the connection
+ * otherwise; one that does not come to an end soon is not waited for.
+ */
+export async function drain(
+  request: Request,
+  patience = DRAIN_TIME,
+): Promise<void> {
   if (!request.body || request.bodyUsed) return;
-  await readText(request, 0).catch(() => {});
+  const reader = request.body.getReader();
+  const stop = () => void reader.cancel().catch(() => {});
+  const timer = setTimeout(stop, patience);
+  try {
+    for (let left = DRAIN_BYTES; left > 0;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      left -= value.length;
+    }
+    stop();
+  } catch {
+    // It broke off: then nobody waits for the answer.
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -26,6 +26,9 @@ export const CHUNK_BYTES = 65_536;
 
 const MAX_CHUNKS = 8;
 
+/** What the objects of one frame cost, in bytes (measured: 1.0 to 1.4 kB on V8). */
+const FRAME_COST = 1_000;
+
 /** A ring of frames in `seq` order. */
 export class Log {
   /** The `seq` of the newest frame it has dropped; below it, nothing is sure. */
@@ -54,6 +57,11 @@ export class Log {
   /** The number of frames held. */
   get length(): number {
     return this.#frames.length - this.#head;
+  }
+
+  /** About what it takes of the memory, in bytes: each text is there twice. */
+  get memory(): number {
+    return 2 * this.bytes + FRAME_COST * this.length;
   }
 
   /** Takes the next frame. It may exceed the bounds until `trim`. */

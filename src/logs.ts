@@ -7,9 +7,12 @@ import type { Frame } from "./frame.ts";
 import { type Bounds, type Follower, Log } from "./log.ts";
 import { ALL, isPattern, matches, patternsOf, watchedChannel } from "./name.ts";
 
+/** How many logs are looked at for the largest, each time room is needed. */
+const LOOKS = 16;
+
 /** What all logs together may take. */
 export interface LogLimits {
-  /** Bytes in all logs. */
+  /** Bytes of memory, about, that all logs take. */
   readonly bytes: number;
   /** Number of logs, and of names whose floor is remembered. */
   readonly logs: number;
@@ -17,8 +20,8 @@ export interface LogLimits {
 
 /** The logs of one engine. */
 export class Logs {
-  /** What lies in all of them, in bytes. */
-  bytes = 0;
+  /** About what all of them take of the memory, in bytes. */
+  memory = 0;
   /** The floor of names it does not know. */
   floor = 0;
   /** The floor of private logs it does not hold (they leave no name behind). */
@@ -36,11 +39,13 @@ export class Logs {
   /** The channels whose joins and leaves somebody wants to see. */
   readonly watched: Set<string> = new Set();
   #patterns = 0;
+  #round: Iterator<Log, undefined> = [].values();
+  #large: Log;
 
   constructor(defaults: Bounds, limits: LogLimits) {
     this.#defaults = defaults;
     this.#limits = limits;
-    this.all = new Log(ALL, defaults, 0);
+    this.all = this.#large = new Log(ALL, defaults, 0);
     this.#logs.set(ALL, this.all);
   }
 
@@ -61,12 +66,11 @@ export class Logs {
     }
   }
 
-  /** Sets what the log of a channel or pattern may hold, from now on. */
+  /** Sets what the log of a channel, or of all a pattern covers, may hold. */
   configure(name: string, bounds: Partial<Bounds>): void {
-    const whole = { ...this.#defaults, ...bounds };
-    this.#bounds.set(name, whole);
-    const log = this.#logs.get(name);
-    if (log) log.bounds = whole;
+    this.#bounds.set(name, { ...this.#defaults, ...bounds });
+    const held = isPattern(name) ? this.#logs.values() : [this.#logs.get(name)];
+    for (const log of held) if (log) log.bounds = this.#boundsOf(log.name);
   }
 
   /** The log called `name`, made if need be; `floor` is for private ones. */
@@ -75,7 +79,7 @@ export class Logs {
     if (log) return log;
     const known = floor ?? this.#floors.get(name) ?? this.floor;
     this.#floors.delete(name);
-    log = new Log(name, this.#bounds.get(name) ?? this.#defaults, known);
+    log = new Log(name, this.#boundsOf(name), known);
     if (isPattern(name)) this.#fill(log);
     this.#logs.set(name, log);
     this.#idle.add(log);
@@ -96,35 +100,30 @@ export class Logs {
 
   /** Puts a frame into a log. */
   append(log: Log, frame: Frame): void {
+    const before = log.memory;
     log.append(frame);
-    this.bytes += frame.size;
+    this.memory += log.memory - before;
     if (this.#idle.delete(log)) this.#idle.add(log);
   }
 
   /** Puts older frames into a log, which then holds all above `floor`. */
   prepend(log: Log, frames: readonly Frame[], floor: number): void {
-    const before = log.bytes;
+    const before = log.memory;
     log.prepend(frames, floor);
-    if (this.#logs.get(log.name) === log) this.bytes += log.bytes - before;
+    this.#count(log, before);
   }
 
   /** Drops what a log, and all logs together, hold beyond their bounds. */
   trim(log: Log, now: number): void {
-    if (this.#logs.get(log.name) !== log) return;
-    const before = log.bytes;
+    const before = log.memory;
     log.trim(now);
-    this.bytes -= before - log.bytes;
-    while (this.bytes > this.#limits.bytes) {
-      if (this.#evict(log)) continue;
-      const held = log.bytes;
-      if (!log.shift()) return;
-      this.bytes -= held - log.bytes;
-    }
+    this.#count(log, before);
+    while (this.memory > this.#limits.bytes && this.#relieve(log)) continue;
   }
 
   /** Whether `log` is to be flushed and trimmed before anything else comes. */
   overflows(log: Log): boolean {
-    return log.overflows || this.bytes > this.#limits.bytes;
+    return log.overflows || this.memory > this.#limits.bytes;
   }
 
   /** Drops what has grown too old everywhere. */
@@ -163,7 +162,7 @@ export class Logs {
   drop(log: Log): void {
     if (!this.#logs.delete(log.name)) return;
     this.#idle.delete(log);
-    this.bytes -= log.bytes;
+    this.memory -= log.memory;
     if (isPattern(log.name)) {
       this.#patterns--;
       return;
@@ -189,8 +188,43 @@ export class Logs {
     for (const log of [...this.#idle]) this.drop(log);
     for (const log of this.#logs.values()) log.clear(floor);
     this.#floors.clear();
-    this.bytes = 0;
+    this.memory = 0;
     this.floor = this.privateFloor = floor;
+  }
+
+  /** What a log may hold: as said of it, or of the narrowest pattern around it. */
+  #boundsOf(name: string): Bounds {
+    const names = isPattern(name) ? [name] : [...patternsOf(name), name];
+    const said = names.findLast((each) => this.#bounds.has(each));
+    return said === undefined ? this.#defaults : this.#bounds.get(said)!;
+  }
+
+  /** What changed in a log counts, unless it was dropped meanwhile. */
+  #count(log: Log, before: number): boolean {
+    if (this.#logs.get(log.name) !== log) return false;
+    this.memory += log.memory - before;
+    return log.memory < before;
+  }
+
+  /** Makes some room: a log that nobody follows, else the oldest of a large one. */
+  #relieve(log: Log): boolean {
+    if (this.#evict(log)) return true;
+    return [this.#largest(log), log].some((each) => {
+      const before = each.memory;
+      each.shift();
+      return this.#count(each, before);
+    });
+  }
+
+  /** The largest log seen so far: a few more are looked at each time. */
+  #largest(log: Log): Log {
+    if (this.#logs.get(this.#large.name) !== this.#large) this.#large = log;
+    for (let look = 0; look < LOOKS; look++) {
+      const { value = log, done } = this.#round.next();
+      if (done) this.#round = this.#logs.values();
+      if (value.memory > this.#large.memory) this.#large = value;
+    }
+    return this.#large;
   }
 
   #evict(except: Log): boolean {
@@ -219,6 +253,6 @@ export class Logs {
     frames.sort((a, b) => a.seq - b.seq);
     pattern.prepend(frames, floor);
     pattern.passed = pattern.top;
-    this.bytes += pattern.bytes;
+    this.memory += pattern.memory;
   }
 }

@@ -13,7 +13,10 @@ export interface Identity {
   readonly claims?: unknown;
 }
 
-/** What a client may want to do. */
+/**
+ * What a client may want to do. `history` is reading what is held, by
+ * `since=earliest` or `wait=0`; a resume by id takes `subscribe` only.
+ */
 export type Action =
   | "subscribe"
   | "publish"

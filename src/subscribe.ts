@@ -2,6 +2,7 @@
  * `GET`: which transport is wanted, and what a connection is parked on.
  * @module
  */
+import { checkChannels } from "./arrival.ts";
 import { type Call, demand } from "./call.ts";
 import type { Present } from "./channel.ts";
 import type { Connection } from "./connection.ts";
@@ -50,7 +51,11 @@ export async function subscribe(call: Call, env: unknown): Promise<Response> {
   const names = named ? asked.channel : known?.channels ?? [];
   const watch = asked.presence === "1" || (!named && known?.watches === true);
   const asks = new Set(names);
-  checkCount(asks.size, engine.node.settings.limits.channels);
+  if (asks.size === 0) {
+    throw new PushError("invalid_request", "No channel is named.");
+  }
+  // Before the policy is asked about each of them.
+  checkChannels(engine.node, asks);
   for (const name of asks) {
     await demand(engine, "subscribe", name, identity);
     if (reads) await demand(engine, "history", name, identity);
@@ -61,16 +66,6 @@ export async function subscribe(call: Call, env: unknown): Promise<Response> {
     { channels: asked.channel, key, since: asked.since, watch, identity },
     (connection) => park(call, env, connection, transport, wait, asked.since),
   );
-}
-
-/** Before the policy is asked about each of them. */
-function checkCount(count: number, limit: number): void {
-  if (count === 0) {
-    throw new PushError("invalid_request", "No channel is named.");
-  }
-  if (count <= limit) return;
-  const detail = `${count} channels are too many; the limit is ${limit}.`;
-  throw new PushError("invalid_request", detail);
 }
 
 function park(

@@ -14,6 +14,7 @@ class Bench {
   readonly completed: [name: string, passed: number][] = [];
   readonly flush = new Flush(this);
   readonly served: string[] = [];
+  readonly failed: unknown[] = [];
 
   turn(): void {
     this.turns++;
@@ -21,6 +22,10 @@ class Bench {
 
   passed(log: Log): void {
     this.completed.push([log.name, log.passed]);
+  }
+
+  fail(error: unknown): void {
+    this.failed.push(error);
   }
 
   /** A log with `count` followers that say when they are served. */
@@ -160,4 +165,21 @@ test("now() in the middle of a pass leaves passed where it has come to", async (
   assertEquals(log.passed, 2, "the older pass takes nothing back");
   await turn();
   await turn();
+});
+
+test("a follower that throws is told of, and the others are served", async () => {
+  const bench = new Bench();
+  let first = true;
+  const log = bench.log("a", 3, () => {
+    if (!first) return;
+    first = false;
+    throw new Error("by the first");
+  });
+  bench.publish(log);
+  await turn();
+  assertEquals([bench.served.length, bench.failed.length], [3, 1]);
+  assertEquals(bench.completed, [["a", 1]]);
+  first = true;
+  bench.flush.now(log);
+  assertEquals([bench.served.length, bench.failed.length], [6, 2]);
 });

@@ -258,6 +258,13 @@ test("readText() blames the sender for a body that breaks off (N8)", async () =>
   assertEquals(error.code, "invalid_request");
 });
 
+test("drain() does not wait for a body that never comes to an end (N8)", async () => {
+  let cancelled = false;
+  const body = new ReadableStream({ cancel: () => void (cancelled = true) });
+  await drain(post(body), 1);
+  assert(cancelled);
+});
+
 test("drain() reads what is left, once, and never rejects (N8)", async () => {
   const request = post("x".repeat(100_000));
   await drain(request);

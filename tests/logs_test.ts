@@ -7,6 +7,8 @@ import { frameOf, seqs } from "./recorder.ts";
 
 const defaults = { frames: 100, bytes: 1_048_576, age: 1_000 };
 const follower = { flush() {} };
+/** What a message of these tests costs. */
+const COST = 1_000 + 2 * frameOf(1).size;
 
 /** Logs, and one order of messages into them. */
 class Order {
@@ -169,15 +171,15 @@ test("full is true only if nothing can make room", () => {
 });
 
 test("bytes beyond the limit drop logs that nobody follows, oldest first", () => {
-  const order = new Order({ bytes: 3 * 66 });
+  const order = new Order({ bytes: 3 * COST });
   order.publish("a", "b", "c", "d");
   assertEquals([...order.logs.channels()], ["b", "c", "d"]);
-  assertEquals(order.logs.bytes, 3 * 66);
+  assertEquals(order.logs.memory, 3 * COST);
   assertEquals(order.logs.open("a").floor, 1);
 });
 
 test("bytes beyond the limit drop a log's own frames if all are followed", () => {
-  const order = new Order({ bytes: 3 * 66 });
+  const order = new Order({ bytes: 3 * COST });
   const [a, b] = [order.follow("a"), order.follow("b")];
   order.publish("a", "a", "b");
   order.logs.append(b, frameOf(4, { log: "b" }));
@@ -189,28 +191,49 @@ test("bytes beyond the limit drop a log's own frames if all are followed", () =>
   assertEquals([seqs(a.after(0)), seqs(b.after(0)), b.floor], [[1, 2], [4], 3]);
 });
 
+test("bytes beyond the limit are paid for by the largest log", () => {
+  const order = new Order({ bytes: 4 * COST });
+  const [a, b] = [order.follow("a"), order.follow("b")];
+  order.publish("a", "a", "a", "b");
+  a.passed = b.passed = 4;
+  order.publish("b");
+  assertEquals([order.held("a"), order.held("b")], [[2, 3], [4, 5]]);
+});
+
+test("configure() with a pattern bounds the channels it covers; the narrowest counts", () => {
+  const order = new Order();
+  order.publish("x/y/old");
+  order.logs.configure("**", { frames: 4 });
+  order.logs.configure("x/**", { frames: 3 });
+  order.logs.configure("x/y/*", { frames: 2 });
+  order.logs.configure("x/y/own", { frames: 1 });
+  const names = ["a", "x/a", "x/y/a", "x/y/own", "x/y/old", "$id"];
+  const frames = names.map((name) => order.logs.open(name, 0).bounds.frames);
+  assertEquals(frames, [4, 3, 2, 1, 2, 100]);
+});
+
 test("bytes are counted through append, prepend, trim, drop and clear", () => {
   const order = new Order();
   const total = () => {
-    let sum = order.logs.all.bytes;
+    let sum = order.logs.all.memory;
     for (const name of ["a", "b", "*"]) {
-      sum += order.logs.get(name)?.bytes ?? 0;
+      sum += order.logs.get(name)?.memory ?? 0;
     }
     return sum;
   };
   order.logs.configure("a", { frames: 2 });
   order.publish("a", "b", "a", "a");
-  assertEquals(order.logs.bytes, total());
+  assertEquals(order.logs.memory, total());
   order.logs.prepend(order.logs.get("a")!, [frameOf(1)], 0);
-  assertEquals(order.logs.bytes, total());
+  assertEquals(order.logs.memory, total());
   order.logs.open("*");
-  assertEquals(order.logs.bytes, total());
-  assert(order.logs.bytes > 0);
+  assertEquals(order.logs.memory, total());
+  assert(order.logs.memory > 0);
   order.logs.age(10_000);
-  assertEquals([order.logs.bytes, total()], [0, 0]);
+  assertEquals([order.logs.memory, total()], [0, 0]);
   order.publish("a", "b");
   order.logs.clear(9);
-  assertEquals([order.logs.bytes, total()], [0, 0]);
+  assertEquals([order.logs.memory, total()], [0, 0]);
 });
 
 test("prepend() to a log that is no longer held counts nothing", () => {
@@ -219,7 +242,7 @@ test("prepend() to a log that is no longer held counts nothing", () => {
   const log = order.logs.get("a")!;
   order.logs.drop(log);
   order.logs.prepend(log, [frameOf(1)], 0);
-  assertEquals(order.logs.bytes, 0);
+  assertEquals(order.logs.memory, 0);
 });
 
 test("age() drops what is too old, and logs that are empty and not followed", () => {

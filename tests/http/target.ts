@@ -44,7 +44,7 @@ export class Target {
     const { connections, channels, node } = this.#halley.engine;
     const each = [...connections.values()]
       .map(({ id, channels, transport }) => [id, channels, transport]);
-    return JSON.stringify([each, channels, node.id, node.logs.bytes]);
+    return JSON.stringify([each, channels, node.id, node.logs.memory]);
   }
 
   /** Sends a bad request; its answer is a problem of `statuses`. */
