@@ -106,9 +106,8 @@ export const faults: Fault[] = [
   {
     breaks: "decision 2: overflowing within a turn flushes nobody",
     file: "node.ts",
-    from: "if (log.followers.size > 0) this.#flush.now(log);",
-    to:
-      "if (log.followers.size > 0) { log.passed = this.applied; this.logs.trim(log, this.now); }",
+    from: "this.#flush.now(log);",
+    to: "log.passed = this.applied; this.logs.trim(log, this.now);",
   },
   {
     breaks: "decision 5: a log is unmarked after its pass",
