@@ -72,6 +72,7 @@ export {
   type Reading,
   type Tops,
 } from "./src/backplane.ts";
+export { sqlite, type SqliteOptions } from "./src/backplane/sqlite.ts";
 export type { Position } from "./src/position.ts";
 export { type Code, type DropReason, PushError } from "./src/errors.ts";
 export type { Hono } from "./src/deps.ts";

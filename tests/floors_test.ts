@@ -34,8 +34,14 @@ const floors = [
     "frame.ts",
     "wire.ts",
   ],
-  ["backplane.ts", "client/transports.ts", "log.ts"],
   [
+    "backplane.ts",
+    "backplane/sqlite_file.ts",
+    "client/transports.ts",
+    "log.ts",
+  ],
+  [
+    "backplane/sqlite_bounds.ts",
     "client/options.ts",
     "feed.ts",
     "flush.ts",
@@ -43,9 +49,16 @@ const floors = [
     "policy.ts",
     "resume.ts",
   ],
-  ["client/http.ts", "connection.ts", "options.ts"],
+  [
+    "backplane/sqlite_store.ts",
+    "client/http.ts",
+    "connection.ts",
+    "options.ts",
+  ],
   [
     "alarm.ts",
+    "backplane/deno_kv.ts",
+    "backplane/sqlite.ts",
     "client/loop.ts",
     "client/publish.ts",
     "events.ts",
