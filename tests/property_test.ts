@@ -9,6 +9,7 @@ import fc from "npm:fast-check@^4.10.0";
 import { process } from "../src/deps.ts";
 import { createEngine, type Engine } from "../src/engine.ts";
 import { test } from "./harness.ts";
+import { FileWorld } from "./file_world.ts";
 import { World } from "./simulated_backplane.ts";
 import { type Kind, SimulatedClient } from "./simulated_client.ts";
 
@@ -86,14 +87,14 @@ class Violation extends Error {}
 /** Two engines on one backplane, and their clients. */
 export class Play {
   now = 1_000_000;
-  readonly world = new World();
   readonly engines: Engine[];
-  readonly clients = SUBSCRIPTIONS.map(([kind, channels], i) =>
-    new SimulatedClient(`${i} ${kind}`, kind, channels, this.world)
-  );
+  readonly clients: SimulatedClient[];
   readonly problems: unknown[] = [];
 
-  constructor(frames: number, logs: number) {
+  constructor(frames: number, logs: number, readonly world = new World()) {
+    this.clients = SUBSCRIPTIONS.map(([kind, channels], i) =>
+      new SimulatedClient(`${i} ${kind}`, kind, channels, world)
+    );
     const clock = { now: () => this.now, schedule: () => () => {} };
     this.engines = [0, 1].map((node) => {
       const engine = createEngine({
@@ -248,14 +249,18 @@ export class Play {
     for (const client of this.clients) client.disconnect();
     for (const engine of this.engines) await engine.close();
     while (this.world.questions.length > 0) this.world.answer();
+    this.world.end();
   }
 }
 
-test("every client gets each message once, in order, or is told (O1 to O10)", async () => {
-  const numRuns = Number(process.env.HALLEY_SCHEDULES ?? 300);
-  await fc.assert(
+/** Tries `numRuns` schedules, each in a world of its own. */
+function everySchedule(
+  makeWorld: () => World,
+  numRuns: number,
+): Promise<void> {
+  return fc.assert(
     fc.asyncProperty(schedule, async ({ frames, logs, steps }) => {
-      const play = new Play(frames, logs);
+      const play = new Play(frames, logs, makeWorld());
       try {
         for (const each of steps) {
           await play.step(each);
@@ -268,5 +273,18 @@ test("every client gets each message once, in order, or is told (O1 to O10)", as
       }
     }),
     { numRuns },
+  );
+}
+
+const schedules = Number(process.env.HALLEY_SCHEDULES ?? 300);
+
+test("every client gets each message once, in order, or is told (O1 to O10)", async () => {
+  await everySchedule(() => new World(), schedules);
+});
+
+test("the same where the order is a file that drops what is old (O1 to O10)", async () => {
+  await everySchedule(
+    () => new FileWorld(),
+    Math.min(Math.ceil(schedules / 10), 1_000),
   );
 });

@@ -62,7 +62,7 @@ interface Reader {
  *
  * @example A message outlives the engine
  * ```ts
- * import { createEngine, sqlite } from "./mod.ts";
+ * import { createEngine, sqlite } from "../../mod.ts";
  *
  * const path = `${Deno.makeTempDirSync()}/halley.db`;
  * const before = createEngine({ backplane: sqlite({ path }) });
