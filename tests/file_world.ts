@@ -49,8 +49,8 @@ export class FileWorld extends World {
     });
   }
 
-  override end(): void {
-    this.#backplane?.close();
+  override async end(): Promise<void> {
+    await this.#backplane?.close();
     this.#folder[Symbol.dispose]();
   }
 }

@@ -249,7 +249,7 @@ export class Play {
     for (const client of this.clients) client.disconnect();
     for (const engine of this.engines) await engine.close();
     while (this.world.questions.length > 0) this.world.answer();
-    this.world.end();
+    await this.world.end();
   }
 }
 

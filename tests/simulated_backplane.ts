@@ -193,5 +193,5 @@ export class World {
   }
 
   /** Nothing comes after this. */
-  end(): void {}
+  end(): MaybePromise<void> {}
 }

@@ -3,50 +3,24 @@
  * service. What is published in a turn of the event loop is one transaction.
  * @module
  */
-import type { Backplane, Draft, FeedListener } from "../backplane.ts";
-import { setImmediate } from "../deps.ts";
-import { PushError } from "../errors.ts";
+import type { Backplane } from "../backplane.ts";
 import type { Frame } from "../frame.ts";
-import type { Bounds } from "../log.ts";
-import { boundsOf } from "../options.ts";
-import type { Position } from "../position.ts";
+import { Commits } from "./commits.ts";
+import { keepOf, type KeepOptions } from "./keep.ts";
+import { Reader } from "./reader.ts";
 import { openFile } from "./sqlite_file.ts";
-import { type Appended, Store } from "./sqlite_store.ts";
+import { Store } from "./sqlite_store.ts";
 
 /** Where `sqlite()` keeps its messages, and how many. */
-export interface SqliteOptions {
+export interface SqliteOptions extends KeepOptions {
   /** The file; it and its folder are made if they are missing. */
   readonly path: string;
-  /**
-   * What each log keeps in it (default 1,024 messages, 1 MiB, 86,400,000 ms). An
-   * eighth more may lie there; what is too old goes as other messages come.
-   */
-  readonly history?: Partial<Bounds>;
-  /** What all messages together may take, in bytes (default 268,435,456). */
-  readonly size?: number;
-  /** How long an idempotency key is remembered, in ms (default 300,000). */
-  readonly keyAge?: number;
   /** How many idempotency keys are remembered (default 10,000). */
   readonly keys?: number;
 }
 
-const HISTORY: Bounds = { frames: 1_024, bytes: 1_048_576, age: 86_400_000 };
-
 /** How many messages a feed that has fallen behind is brought at once. */
 const PAGE = 1_024;
-
-/** Somebody who waits for the next commit. */
-interface Waiting {
-  readonly draft: Draft;
-  resolve(position: Position): void;
-  reject(error: PushError): void;
-}
-
-/** A feed, and how far it has been brought. */
-interface Reader {
-  readonly listener: FeedListener;
-  seq: number;
-}
 
 /**
  * A backplane in a file, for one process: what was answered is there after a
@@ -76,100 +50,58 @@ interface Reader {
  * ```
  */
 export function sqlite(options: SqliteOptions): Backplane {
-  const { path, size = 268_435_456, keyAge = 300_000, keys = 10_000 } = options;
-  const history = boundsOf(options.history, HISTORY);
-  const keep = { history, size, keyAge, keys };
+  const { path, keys = 10_000 } = options;
+  const keep = { ...keepOf(options), keys };
   const store = new Store(openFile(path), keep);
   const readers = new Set<Reader>();
-  let waiting: Waiting[] = [];
-  let closed = false;
+  let closing: Promise<void> | undefined;
+  const commits = new Commits(
+    (drafts) => store.append(drafts),
+    (frames) => {
+      for (const reader of readers) bring(reader, frames);
+    },
+  );
 
-  /** All that was published meanwhile, in one transaction; then it is delivered. */
-  function commit(): void {
-    const batch = waiting;
-    if (batch.length === 0) return;
-    waiting = [];
-    let appended: Appended;
-    try {
-      appended = store.append(batch.map(({ draft }) => draft));
-    } catch (cause) {
-      const text = "The message could not be written; it may be repeated.";
-      const error = Object.assign(new PushError("unavailable", text), {
-        cause,
-      });
-      for (const { reject } of batch) reject(error);
-      return;
-    }
-    for (const [i, answer] of appended.answers.entries()) {
-      if (answer instanceof PushError) batch[i]!.reject(answer);
-      else batch[i]!.resolve(answer);
-    }
-    const failed = [...readers].flatMap((reader) =>
-      bring(reader, appended.frames)
-    );
-    if (failed.length > 0) throw failed[0];
+  async function close(): Promise<void> {
+    await commits.close();
+    for (const reader of readers) reader.open = false;
+    readers.clear();
+    store.close();
   }
 
-  /** Brings a feed what is new, or all that it lacks; what its listener threw. */
-  function bring(reader: Reader, frames: readonly Frame[]): unknown[] {
-    const failed: unknown[] = [];
-    const tell = (what: (listener: FeedListener) => void) => {
-      try {
-        if (readers.has(reader)) what(reader.listener);
-      } catch (error) {
-        failed.push(error);
-      }
-    };
+  /** Brings a feed what is new, or all that it lacks. */
+  function bring(reader: Reader, frames: readonly Frame[]): void {
+    if (reader.seq + 1 === frames[0]?.seq) return reader.take(frames);
     const { seq: top } = store.top;
-    while (readers.has(reader) && reader.seq < top) {
-      const next = frames[0]?.seq === reader.seq + 1
-        ? frames
-        : store.since(reader.seq, PAGE);
-      for (const frame of next) {
-        const hole = frame.seq > reader.seq + 1;
-        if (hole) tell((listener) => listener.lost(frame.seq - 1));
-        reader.seq = frame.seq;
-        tell((listener) => listener.frame(frame));
+    try {
+      while (reader.open && reader.seq < top) {
+        const older = store.since(reader.seq, PAGE);
+        if (older.length === 0) reader.lose(top);
+        else reader.take(older);
       }
-      if (next.length > 0) continue;
-      reader.seq = top;
-      tell((listener) => listener.lost(top));
-    }
-    return failed;
+    } catch { /* It cannot be read now; the next commit tries again. */ }
   }
 
   return {
     local: true,
-    publish(draft) {
-      if (closed) {
-        throw new PushError("unavailable", "The backplane is closed.");
-      }
-      if (waiting.length === 0) setImmediate(commit);
-      return new Promise((resolve, reject) => {
-        waiting.push({ draft, resolve, reject });
-      });
-    },
+    publish: (draft) => commits.publish(draft),
     feed(after, listener) {
       const { epoch, seq } = store.top;
       const known = after?.epoch === epoch && after.seq <= seq;
-      const reader = { listener, seq: known ? after.seq : seq };
+      const reader = new Reader(listener, epoch, known ? after.seq : seq);
       readers.add(reader);
-      if (!known) listener.epoch({ epoch, seq });
-      const [failed] = bring(reader, []);
-      if (failed !== undefined) throw failed;
-      return () => readers.delete(reader);
+      if (known) bring(reader, []);
+      else reader.begin({ epoch, seq });
+      return () => {
+        reader.open = false;
+        readers.delete(reader);
+      };
     },
     // deno-lint-ignore require-await
     read: async (log, after, limit) => store.read(log, after, limit),
     // deno-lint-ignore require-await
     tops: async () => store.tops(),
     top: () => store.top,
-    close() {
-      if (closed) return;
-      closed = true;
-      commit();
-      readers.clear();
-      store.close();
-    },
+    close: () => closing ??= close(),
   };
 }

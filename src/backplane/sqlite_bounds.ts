@@ -3,20 +3,8 @@
  * transaction that adds, a bounded number at a time, so that none takes long.
  * @module
  */
-import type { Bounds } from "../log.ts";
+import { exceeds, type Keep, overflows } from "./keep.ts";
 import type { Sql } from "./sqlite_file.ts";
-
-/** What the file may hold. */
-export interface Keep {
-  /** Each log. */
-  readonly history: Bounds;
-  /** All messages, in bytes. */
-  readonly size: number;
-  /** How long a key is remembered, in ms. */
-  readonly keyAge: number;
-  /** How many keys are remembered. */
-  readonly keys: number;
-}
 
 /** The one row of `state`. */
 export interface State {
@@ -53,12 +41,12 @@ const FREE = 256;
 /** Drops what a log holds beyond its bounds, an eighth of them at a time. */
 export function trimLog(
   sql: Sql,
-  { history: { frames, bytes } }: Keep,
+  { history }: Keep,
   log: LogRow,
   state: State,
   limit: number,
 ): void {
-  if (log.frames <= frames * 9 / 8 && log.bytes <= bytes * 9 / 8) return;
+  if (!overflows(log, history)) return;
   const oldest = sql.all<Oldest>(
     "SELECT seq, time, size FROM messages WHERE log = ? ORDER BY seq LIMIT ?",
     log.id,
@@ -66,7 +54,7 @@ export function trimLog(
     Math.min(limit, log.frames - 1),
   );
   for (const { seq, size } of oldest) {
-    if (log.frames <= frames && log.bytes <= bytes) break;
+    if (!exceeds(log, history)) break;
     log.frames--;
     log.bytes -= size;
     state.bytes -= size;

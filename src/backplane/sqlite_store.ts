@@ -13,8 +13,9 @@ import {
 import type { PushError } from "../errors.ts";
 import { Frame } from "../frame.ts";
 import type { Position } from "../position.ts";
+import type { Appended } from "./commits.ts";
+import type { Keep } from "./keep.ts";
 import {
-  type Keep,
   type LogRow,
   shrink,
   type State,
@@ -23,12 +24,6 @@ import {
   trimLog,
 } from "./sqlite_bounds.ts";
 import type { Sql } from "./sqlite_file.ts";
-
-/** What became of some drafts, each at its index. */
-export interface Appended {
-  readonly frames: Frame[];
-  readonly answers: (Position | PushError)[];
-}
 
 interface MessageRow {
   seq: number;
@@ -47,10 +42,10 @@ const MESSAGE =
 /** The tables of one open file. */
 export class Store {
   readonly #sql: Sql;
-  readonly #keep: Keep;
+  readonly #keep: Keep & { readonly keys: number };
   #state: State;
 
-  constructor(sql: Sql, keep: Keep) {
+  constructor(sql: Sql, keep: Keep & { readonly keys: number }) {
     this.#sql = sql;
     this.#keep = keep;
     this.#state = this.#load();

@@ -21,6 +21,7 @@ test("sqlite() delivers and answers a turn's messages together, after the turn",
   }
   await Promise.resolve();
   assertEquals([ear.seqs, answered], [[], []], "nothing is certain yet");
+  await ear.hears(3);
   await turn();
   assertEquals([ear.seqs, answered], [[1, 2, 3], [1, 2, 3]]);
   await backplane.close();
