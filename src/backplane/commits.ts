@@ -9,12 +9,14 @@ import { PushError } from "../errors.ts";
 import type { Frame } from "../frame.ts";
 import type { Position } from "../position.ts";
 
-/** What became of the first of some drafts, each at its index. */
+/** The place of each of the first of some drafts, or why it is refused. */
+export type Answers = readonly (Position | PushError)[];
+
+/** What became of them. */
 export interface Appended {
   /** The new messages, in order. */
   readonly frames: readonly Frame[];
-  /** The place of each draft, or why it is refused. */
-  readonly answers: readonly (Position | PushError)[];
+  readonly answers: Answers;
 }
 
 interface Waiting {
@@ -29,19 +31,14 @@ export class Commits {
    * Writes the first of these drafts, at least one: all of those or, if it throws,
    * none that is known of.
    */
-  readonly #append: (drafts: readonly Draft[]) => MaybePromise<Appended>;
-  readonly #committed: (frames: readonly Frame[]) => void;
+  readonly #append: (drafts: readonly Draft[]) => MaybePromise<Answers>;
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
   #closed = false;
 
-  /** `committed` gets what is new as soon as it is certain. */
-  constructor(
-    append: (drafts: readonly Draft[]) => MaybePromise<Appended>,
-    committed: (frames: readonly Frame[]) => void,
-  ) {
+  /** `append` writes, and brings the feeds what is new. */
+  constructor(append: (drafts: readonly Draft[]) => MaybePromise<Answers>) {
     this.#append = append;
-    this.#committed = committed;
   }
 
   /** Puts a message into the order with the next commit. */
@@ -74,9 +71,9 @@ export class Commits {
   async #commit(): Promise<void> {
     const batch = this.#waiting;
     this.#waiting = [];
-    let appended: Appended;
+    let answers: Answers;
     try {
-      appended = await this.#append(batch.map(({ draft }) => draft));
+      answers = await this.#append(batch.map(({ draft }) => draft));
     } catch (cause) {
       const detail = "The message could not be stored; it may be repeated.";
       const error = new PushError("unavailable", detail);
@@ -84,12 +81,10 @@ export class Commits {
       for (const { reject } of batch) reject(error);
       return;
     }
-    const { frames, answers } = appended;
     for (const [i, answer] of answers.entries()) {
       if (answer instanceof PushError) batch[i]!.reject(answer);
       else batch[i]!.resolve(answer);
     }
     this.#waiting.unshift(...batch.slice(answers.length));
-    this.#committed(frames);
   }
 }

@@ -55,12 +55,11 @@ export function sqlite(options: SqliteOptions): Backplane {
   const store = new Store(openFile(path), keep);
   const readers = new Set<Reader>();
   let closing: Promise<void> | undefined;
-  const commits = new Commits(
-    (drafts) => store.append(drafts),
-    (frames) => {
-      for (const reader of readers) bring(reader, frames);
-    },
-  );
+  const commits = new Commits((drafts) => {
+    const { frames, answers } = store.append(drafts);
+    for (const reader of readers) bring(reader, frames);
+    return answers;
+  });
 
   async function close(): Promise<void> {
     await commits.close();
