@@ -43,6 +43,8 @@ const floors = [
   ],
   [
     "backplane/commits.ts",
+    "backplane/kv_layout.ts",
+    "backplane/kv_writes.ts",
     "backplane/reader.ts",
     "client/options.ts",
     "feed.ts",
@@ -65,7 +67,7 @@ const floors = [
     "recovery.ts",
   ],
   [
-    "backplane/kv_writes.ts",
+    "backplane/kv_append.ts",
     "backplane/sqlite_bounds.ts",
     "channel.ts",
     "client/tab.ts",

@@ -40,18 +40,16 @@ interface Following {
  * was faster. Messages are dropped as `history` and `size` say; one of more than
  * 600,000 bytes is refused as `too_large`.
  *
- * @example Two engines, one order
+ * @example Any number of nodes do the same
  * ```ts
  * import { createEngine, denoKv } from "../../mod.ts";
  *
- * const kv = await Deno.openKv(":memory:");
- * const one = createEngine({ backplane: denoKv({ kv }) });
- * const other = createEngine({ backplane: denoKv({ kv }) });
- * const heard = new Promise((resolve) => other.on("message", resolve));
- * await one.publish("news", "hello");
- * await heard;
- * await one.close();
- * await other.close();
+ * const kv = await Deno.openKv(":memory:"); // on Deno Deploy: Deno.openKv()
+ * const backplane = denoKv({ kv });
+ * const engine = createEngine({ backplane });
+ * await backplane.top(); // until then, publishing is refused as `unavailable`
+ * await engine.publish("news", "hello");
+ * await engine.close();
  * kv.close();
  * ```
  */
@@ -178,7 +176,9 @@ export function denoKv(options: DenoKvOptions): Backplane {
     read: (log, after, limit) => store.read(log, after, limit),
     tops: () => store.tops(),
     async top() {
-      const { value: { epoch, seq } } = await store.head();
+      const version = await store.head();
+      see(version);
+      const { epoch, seq } = version.value;
       return { epoch, seq };
     },
     close: () => closed ??= close(),

@@ -43,7 +43,6 @@ function keySize(key: KvKey): number {
 /** About what a value takes when it is serialized, in bytes. */
 function valueSize(value: unknown): number {
   if (typeof value === "string") {
-    // deno-lint-ignore no-control-regex
     return /^[\0-\xff]*$/.test(value) ? value.length + 5 : 2 * value.length + 5;
   }
   if (value instanceof Uint8Array) return value.length + 8;
