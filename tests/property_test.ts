@@ -6,10 +6,11 @@
  * `HALLEY_SCHEDULES` sets how many schedules are tried (default 300).
  */
 import fc from "npm:fast-check@^4.10.0";
+import type { MaybePromise } from "../src/backplane.ts";
 import { process } from "../src/deps.ts";
 import { createEngine, type Engine } from "../src/engine.ts";
 import { test } from "./harness.ts";
-import { FileWorld } from "./file_world.ts";
+import { fileWorld, kvWorld } from "./kept_world.ts";
 import { World } from "./simulated_backplane.ts";
 import { type Kind, SimulatedClient } from "./simulated_client.ts";
 
@@ -156,7 +157,7 @@ export class Play {
       case "trimFeed":
         return world.trimFeed();
       case "renew":
-        return world.renew();
+        return await world.renew();
       case "sweep":
         this.now += (first % 4) * 10_000;
         for (const each of this.engines) each.sweep(this.now);
@@ -255,12 +256,12 @@ export class Play {
 
 /** Tries `numRuns` schedules, each in a world of its own. */
 function everySchedule(
-  makeWorld: () => World,
+  makeWorld: () => MaybePromise<World>,
   numRuns: number,
 ): Promise<void> {
   return fc.assert(
     fc.asyncProperty(schedule, async ({ frames, logs, steps }) => {
-      const play = new Play(frames, logs, makeWorld());
+      const play = new Play(frames, logs, await makeWorld());
       try {
         for (const each of steps) {
           await play.step(each);
@@ -282,9 +283,12 @@ test("every client gets each message once, in order, or is told (O1 to O10)", as
   await everySchedule(() => new World(), schedules);
 });
 
+const fewer = Math.min(Math.ceil(schedules / 10), 1_000);
+
 test("the same where the order is a file that drops what is old (O1 to O10)", async () => {
-  await everySchedule(
-    () => new FileWorld(),
-    Math.min(Math.ceil(schedules / 10), 1_000),
-  );
+  await everySchedule(fileWorld, fewer);
+});
+
+test("the same where the order is in Deno KV, which drops it, too (O1 to O10)", async () => {
+  await everySchedule(kvWorld, fewer);
 });

@@ -184,7 +184,9 @@ export class World {
   }
 
   /** Loses its order: another epoch begins. */
-  renew(epoch = `e${Number(this.epoch.slice(1)) + 1}`): void {
+  renew(
+    epoch = `e${Number(this.epoch.slice(1)) + 1}`,
+  ): MaybePromise<void> {
     this.epoch = epoch;
     this.frames = [];
     this.feedFloor = 0;
