@@ -18,6 +18,11 @@ export interface DenoKvOptions extends KeepOptions {
   readonly kv: KvLike;
   /** What its keys begin with: one order for each (default `["halley"]`). */
   readonly prefix?: KvKey;
+  /**
+   * How long a publish is tried again while other nodes are faster, in ms (default
+   * 2,000); after that it is refused as `unavailable`.
+   */
+  readonly patience?: number;
 }
 
 /** How long nothing is asked of a database out of reach, in ms: at first, at most. */
@@ -54,8 +59,8 @@ interface Following {
  * ```
  */
 export function denoKv(options: DenoKvOptions): Backplane {
-  const { kv, prefix = ["halley"] } = options;
-  const store = new KvStore(kv, prefix, keepOf(options));
+  const { kv, prefix = ["halley"], patience = 2_000 } = options;
+  const store = new KvStore(kv, prefix, keepOf(options), patience);
   const feeds = new Set<Following>();
   const closing = new AbortController();
   let newest: Version | undefined;

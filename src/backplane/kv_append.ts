@@ -43,6 +43,9 @@ export class Append {
   readonly #keep: Keep;
   readonly #before: Version;
   readonly #head: Changing<Head>;
+  /** What was there of the logs before. */
+  readonly #found = new Map<string, LogRow>();
+  /** The logs that change. */
   readonly #logs = new Map<string, LogRow>();
   readonly #known = new Map<string, Known>();
   readonly #gone = new Set<number>();
@@ -85,46 +88,37 @@ export class Append {
   /** Reads what is there of the drafts' logs and keys. */
   async #look(drafts: readonly Draft[]): Promise<void> {
     const { epoch } = this.#head;
-    const found = new Map<string, (value: unknown) => void>();
-    const keys: KvKey[] = [];
-    const ask = (
-      name: string,
-      key: () => KvKey,
-      take: (value: unknown) => void,
-    ) => {
-      if (found.has(name)) return;
-      found.set(name, take);
-      keys.push(key());
-    };
-    for (const draft of drafts) {
-      const { log, key } = draft;
-      ask(
-        `log ${log}`,
-        () => this.#keys.log(epoch, log),
-        (value) =>
-          this.#logs.set(log, { ...(value as LogRow ?? this.#newLog()) }),
-      );
-      if (key === undefined) continue;
-      ask(
-        `key ${log}\n${key}`,
-        () => this.#keys.known(epoch, draft),
-        (value) => value && this.#known.set(`${log}\n${key}`, value as Known),
-      );
-    }
-    const takes = [...found.values()];
+    const logs = [...new Set(drafts.map(({ log }) => log))];
+    const keyed = drafts.filter(({ key }) => key !== undefined);
+    const keys = [
+      ...logs.map((log) => this.#keys.log(epoch, log)),
+      ...keyed.map((draft) => this.#keys.known(epoch, draft)),
+    ];
     const values = await getAll(this.#kv, keys);
-    for (const [i, value] of values.entries()) takes[i]!(value);
+    for (const [i, log] of logs.entries()) {
+      if (values[i]) this.#found.set(log, values[i] as LogRow);
+    }
+    for (const [i, draft] of keyed.entries()) {
+      const known = values[logs.length + i];
+      if (known) this.#known.set(nameOf(draft), known as Known);
+    }
   }
 
-  /** A log without a row has lost what all have lost. */
-  #newLog(): LogRow {
-    const { seq, floor } = this.#head;
-    return { top: seq, floor, frames: 0, bytes: 0 };
+  /** The row of a log, which changes; one without a row has lost what all have. */
+  #row(name: string): LogRow {
+    const known = this.#logs.get(name);
+    if (known) return known;
+    const { epoch, seq, floor } = this.#head;
+    const nothing = { top: seq, floor, frames: 0, bytes: 0 };
+    const row = { ...(this.#found.get(name) ?? nothing) };
+    this.#logs.set(name, row);
+    this.#writes.reserve(this.#keys.log(epoch, name), 80);
+    return row;
   }
 
   #repeated(draft: Draft): Position | PushError | undefined {
     if (draft.key === undefined) return undefined;
-    const known = this.#known.get(`${draft.log}\n${draft.key}`);
+    const known = this.#known.get(nameOf(draft));
     if (!known || known.time <= draft.time - this.#keep.keyAge) {
       return undefined;
     }
@@ -161,11 +155,11 @@ export class Append {
     this.#writes.set(this.#keys.index(epoch, log, seq), index, 30);
     if (key !== undefined) {
       const known: Known = { seq, time, digest: digestOf(draft) };
-      this.#known.set(`${log}\n${key}`, known);
+      this.#known.set(nameOf(draft), known);
       const expireIn = Math.max(1, this.#keep.keyAge);
       this.#writes.set(this.#keys.known(epoch, draft), known, 150, expireIn);
     }
-    const row = this.#logs.get(log)!;
+    const row = this.#row(log);
     row.top = seq;
     row.frames++;
     row.bytes += frame.size;
@@ -199,18 +193,18 @@ export class Append {
       head.oldest = time;
       if (time >= old && head.bytes <= size) return;
       if (!this.#writes.spacious) return;
-      const row = this.#logs.get(log) ?? await this.#row(log);
-      this.#drop(log, row, seq!, [bytes, parts]);
+      await this.#find(log);
+      this.#drop(log, this.#row(log), seq!, [bytes, parts]);
       head.floor = seq!;
     }
   }
 
-  async #row(name: string): Promise<LogRow> {
-    const key = this.#keys.log(this.#head.epoch, name);
-    const [value] = await getAll(this.#kv, [key]);
-    const row = { ...(value as LogRow) };
-    this.#logs.set(name, row);
-    return row;
+  /** Reads what is there of a log that no draft is for. */
+  async #find(log: string): Promise<void> {
+    if (this.#found.has(log) || this.#logs.has(log)) return;
+    const key = this.#keys.log(this.#head.epoch, log);
+    const [row] = await getAll(this.#kv, [key]);
+    this.#found.set(log, row as LogRow);
   }
 
   #drop(name: string, log: LogRow, seq: number, [size, parts]: Index): void {
@@ -231,8 +225,7 @@ export class Append {
     const value = this.#head;
     for (const [name, log] of this.#logs) {
       const key = this.#keys.log(value.epoch, name);
-      if (log.frames === 0) this.#writes.delete(key);
-      else this.#writes.set(key, log, 80);
+      this.#writes.fill(key, log.frames === 0 ? undefined : log);
     }
     this.#writes.set(this.#keys.head, value, 150);
     const versionstamp = await this.#writes.commit(
@@ -242,6 +235,10 @@ export class Append {
     );
     return versionstamp === undefined ? undefined : { value, versionstamp };
   }
+}
+
+function nameOf({ log, key }: Draft): string {
+  return `${log}\n${key}`;
 }
 
 function refused(size: number): PushError | undefined {

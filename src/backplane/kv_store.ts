@@ -23,8 +23,6 @@ import { Writes } from "./kv_writes.ts";
 const BATCH = 200;
 /** How many messages one read of the feed brings, about. */
 const PAGE = 256;
-/** How often a commit is tried that other nodes are faster than. */
-const TRIES = 100;
 
 /** The keys and values under one prefix of a database. */
 export class KvStore {
@@ -32,10 +30,13 @@ export class KvStore {
   readonly keys: Keys;
   readonly #kv: KvLike;
   readonly #keep: Keep;
+  readonly #patience: number;
 
-  constructor(kv: KvLike, prefix: KvKey, keep: Keep) {
+  /** `patience`: how long a commit is tried that others are faster than, in ms. */
+  constructor(kv: KvLike, prefix: KvKey, keep: Keep, patience: number) {
     this.#kv = kv;
     this.#keep = keep;
+    this.#patience = patience;
     this.keys = new Keys(prefix);
   }
 
@@ -58,18 +59,19 @@ export class KvStore {
     drafts: readonly Draft[],
     newest: Version | undefined,
   ): Promise<Tried> {
-    let before = newest;
-    for (let tries = 1; tries <= TRIES; tries++) {
+    const end = performance.now() + this.#patience;
+    for (let before = newest, pause = 2;; before = undefined, pause *= 2) {
       before ??= await this.head();
       const append = new Append(this.#kv, this.keys, this.#keep, before);
       const done = await append.run(drafts.slice(0, BATCH));
       if (done) return done;
-      before = undefined;
-      // Another node was faster: wait a little, and not all for as long.
-      const most = Math.min(2 ** tries, 100);
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * most));
+      if (performance.now() > end) {
+        throw new Error(`Other nodes were faster for ${this.#patience} ms.`);
+      }
+      // Wait a little, and not all for as long.
+      const rest = Math.random() * Math.min(pause, 100);
+      await new Promise((resolve) => setTimeout(resolve, rest));
     }
-    throw new Error(`Other nodes were faster ${TRIES} times.`);
   }
 
   /** Messages of all logs above `after`, in order; trimmed logs leave holes. */

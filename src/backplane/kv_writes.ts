@@ -23,6 +23,7 @@ interface Change {
 /** Changes that are made together. */
 export class Writes {
   readonly #changes: Change[] = [];
+  #reserved = 0;
   #bytes = 0;
   #keys = 0;
 
@@ -30,15 +31,28 @@ export class Writes {
   set(key: KvKey, value: unknown, size: number, expireIn?: number): void {
     this.#changes.push({ key, value, expireIn });
     this.#bytes += size;
-    this.#count(key);
+    this.#weigh(key);
   }
 
   delete(key: KvKey): void {
     this.#changes.push({ key });
-    this.#count(key);
+    this.#weigh(key);
   }
 
-  #count(key: KvKey): void {
+  /** Keeps room for a value that is not known yet; {@linkcode fill} sets it. */
+  reserve(key: KvKey, size: number): void {
+    this.#reserved++;
+    this.#bytes += size;
+    this.#weigh(key);
+  }
+
+  /** Sets what there is room for, or deletes it if it is `undefined`. */
+  fill(key: KvKey, value: unknown): void {
+    this.#reserved--;
+    this.#changes.push({ key, value });
+  }
+
+  #weigh(key: KvKey): void {
     for (const part of key) {
       const size = typeof part === "string" ? Buffer.byteLength(part) + 2 : 9;
       this.#keys += size;
@@ -46,17 +60,20 @@ export class Writes {
     }
   }
 
+  get #count(): number {
+    return this.#changes.length + this.#reserved;
+  }
+
   /** Whether another message of `size` bytes, in so many parts, finds room. */
   takes(size: number, parts: number): boolean {
-    return this.#changes.length + parts + 5 < CHANGES * SHARE &&
-      this.#bytes + size + 3_000 < BYTES * SHARE &&
-      this.#keys + 2_000 + 50 * parts < KEYS * SHARE;
+    return this.#count + parts + 4 < CHANGES * SHARE &&
+      this.#bytes + size + 2_000 < BYTES * SHARE &&
+      this.#keys + 1_500 + 100 * parts < KEYS * SHARE;
   }
 
   /** Whether something more can be dropped with it. */
   get spacious(): boolean {
-    return this.#changes.length < CHANGES && this.#bytes < BYTES &&
-      this.#keys < KEYS;
+    return this.#count < CHANGES && this.#bytes < BYTES && this.#keys < KEYS;
   }
 
   /** Makes the changes if `entry` is still what lies under `key`. */

@@ -182,14 +182,14 @@ export class MemoryKv implements KvLike {
     for (const wake of this.#watchers) wake();
   }
 
+  /** Writes what lies under a key once more, as if another node had. */
+  touch(key: KvKey): void {
+    this.#make([{ key, value: this.#find(key).value }]);
+  }
+
   /** Loses everything. */
   clear(): void {
     this.#lying.clear();
     for (const wake of this.#watchers) wake();
-  }
-
-  /** How many values there are. */
-  get size(): number {
-    return this.#lying.size;
   }
 }
