@@ -4,22 +4,25 @@
  * `deno run`, which serves nothing by itself, there is `start.ts`.
  * @module
  */
-import { isLoopback, readConfig } from "./config.ts";
+import { sqlite } from "./backplane/sqlite.ts";
+import { type Config, isLoopback, readConfig } from "./config.ts";
 import { App, process } from "./deps.ts";
 import { createEngine } from "./engine.ts";
 import { PushError } from "./errors.ts";
 import { problem } from "./http.ts";
+import type { EngineOptions } from "./options.ts";
 import { servePage } from "./page/serve.ts";
+import type { Policy } from "./policy.ts";
 import { createRouter } from "./router.ts";
 
 /** How long clients get to read their `close` frames, in ms. */
 const GRACE = 1_000;
 
-const config = configure();
-const engine = createEngine({
-  ...config.engine,
-  policy: { allow: () => true },
-});
+const everybody: Policy = { allow: () => true };
+const config = attempt(() => readConfig(process.env));
+const engine = attempt(() =>
+  createEngine({ ...config.engine, ...storage(config), policy: everybody })
+);
 const app = new App()
   .get("/healthz", (c) => c.text("ok"))
   .route("/push", createRouter(engine, config.router))
@@ -63,9 +66,16 @@ export default {
   },
 } satisfies Server as Server;
 
-function configure(): ReturnType<typeof readConfig> {
+/** What keeps the messages, if a file was named. */
+function storage({ data, engine }: Config): Pick<EngineOptions, "backplane"> {
+  if (data === undefined) return {};
+  return { backplane: sqlite({ path: data, history: engine.history ?? {} }) };
+}
+
+/** What `make` returns; a reason why it cannot is for people, and the end. */
+function attempt<T>(make: () => T): T {
   try {
-    return readConfig(process.env);
+    return make();
   } catch (error) {
     console.error(`halley: ${(error as Error).message}`);
     process.exit(1);

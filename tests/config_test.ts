@@ -48,6 +48,13 @@ test("readConfig() takes every option of the engine from its variable", () => {
   }, 0]);
 });
 
+test("readConfig() takes the file that messages are kept in", () => {
+  const file = " data/halley.db ";
+  assertEquals(readConfig({ HALLEY_DATA: file }).data, "data/halley.db");
+  assertEquals(readConfig({ HALLEY_DATA: " " }).data, undefined);
+  assertEquals(readConfig({}).data, undefined);
+});
+
 test("readConfig() takes lists of origins and hosts, separated by commas", () => {
   const { router } = readConfig({
     HALLEY_ORIGINS: " https://a.example , https://b.example,",
