@@ -44,6 +44,16 @@ export interface EngineOptions {
   readonly linger?: number;
   /** How long a stream may have no room before it is closed, in ms (30,000). */
   readonly writeTimeout?: number;
+  /**
+   * How many of the newest messages a starting node reads before it serves anyone
+   * (default 10,000), so that those who resume after a restart find them there.
+   */
+  readonly preload?: number;
+  /**
+   * How long a publish waits for a backplane that is out of reach, in ms (default
+   * 0: it fails at once, as `unavailable`).
+   */
+  readonly publishTimeout?: number;
   /** The time it goes by (default: the system's). */
   readonly clock?: Clock;
 }
@@ -55,6 +65,8 @@ export interface Settings {
   readonly heartbeat: number;
   readonly linger: number;
   readonly writeTimeout: number;
+  readonly preload: number;
+  readonly publishTimeout: number;
   readonly clock: Clock;
 }
 
@@ -85,6 +97,8 @@ export function settingsOf(options: EngineOptions): Settings {
     heartbeat: count("heartbeat", options.heartbeat, 20_000, 100),
     linger: count("linger", options.linger, 30_000),
     writeTimeout: count("writeTimeout", options.writeTimeout, 30_000, 1),
+    preload: count("preload", options.preload, 10_000),
+    publishTimeout: count("publishTimeout", options.publishTimeout, 0),
     clock: options.clock ?? systemClock,
   };
 }
