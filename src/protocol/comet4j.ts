@@ -76,11 +76,23 @@ export function comet4j(options: Comet4jOptions = {}): Protocol {
   };
 }
 
-/** Never 200: a client would come again for ever. Never 408: it would retry. */
+/**
+ * A refusal: never 200, for which clients come again for ever, and never 408, for which
+ * they retry. 0.0.2 evaluates the answer to `conn` whatever its status, and stops if
+ * that gives nothing: so people read why in a comment.
+ */
 function refuse(engine: Engine, thrown: unknown): Response {
-  if (thrown instanceof PushError) return problem(thrown);
-  engine.node.fail(thrown);
-  return problem(new PushError("internal"));
+  let error: PushError;
+  if (thrown instanceof PushError) error = thrown;
+  else {
+    engine.node.fail(thrown);
+    error = new PushError("internal");
+  }
+  const { status, headers } = problem(error);
+  headers.set("content-type", "text/plain;charset=UTF-8");
+  headers.set("x-content-type-options", "nosniff");
+  const why = `${error.code}: ${error.message}`.replace(/[^ -~]|[%*<>]/g, " ");
+  return new Response(`null/* ${why} */`, { status, headers });
 }
 
 class Comet4j {
@@ -100,7 +112,8 @@ class Comet4j {
     const { method } = request;
     if (method === "OPTIONS") return preflight(METHODS.join(", "));
     if (!METHODS.includes(method)) {
-      const response = problem(new PushError("method_not_allowed"));
+      const error = new PushError("method_not_allowed");
+      const response = refuse(this.#engine, error);
       response.headers.set("allow", METHODS.join(", "));
       return response;
     }

@@ -26,7 +26,7 @@ export interface Message {
 
 /** The frame in `text`, if it is one, and only one. */
 export function read(text: string): Message {
-  const encoded = /^<([A-Za-z0-9\-_.!~*'()]|%[0-9A-F]{2})+>$/.test(text);
+  const encoded = /^<[A-Za-z0-9\-_.!~*'()%]+>$/.test(text);
   assert(encoded, `no frame: ${text}`);
   const message = JSON.parse(decodeURIComponent(text.slice(1, -1)));
   assertEquals(Object.keys(message), ["channel", "data", "time"]);
