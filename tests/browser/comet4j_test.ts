@@ -1,7 +1,7 @@
 /** Pages that do what both generations of Comet4J's `JS.Engine` do, in Chromium. */
 import { assert, assertEquals } from "@std/assert";
 import { test, until } from "../outside.ts";
-import { Pages, VERSIONS } from "./comet4j_pages.ts";
+import { type Heard, Pages, VERSIONS } from "./comet4j_pages.ts";
 
 const STYLES = ["stream", "lpool"] as const;
 
@@ -89,7 +89,7 @@ for (const version of VERSIONS) {
     const running = () => tab.page.evaluate("client.connecting");
     await until(async () => !await running(), "stopped");
     // 0.0.2 has no listeners before it is connected.
-    const told = version === "0.0.2"
+    const told: Heard = version === "0.0.2"
       ? []
       : [["stop", "连接时发生错误", "", "/conn"]];
     assertEquals(await tab.heard(), told);
