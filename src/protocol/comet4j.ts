@@ -190,8 +190,10 @@ class Comet4j {
     const channels = await this.#allowed(identity);
     const session = this.#find(request, cid, identity);
     if (!session) {
-      const { clock } = this.#engine.node.settings;
-      if (/^[\w-]{22}$/.test(cid)) this.#affinity.lost(cid, clock.now());
+      const { connections, node } = this.#engine;
+      if (/^[\w-]{22}$/.test(cid) && !connections.has(cid)) {
+        this.#affinity.lost(cid, node.settings.clock.now());
+      }
       throw new PushError(
         "not_found",
         "There is no such connection, or it belongs to another browser, or " +
