@@ -11,7 +11,7 @@ import { PushError } from "./errors.ts";
 import { problem } from "./http.ts";
 import { servePage } from "./page/serve.ts";
 import { comet4j } from "./protocol/comet4j.ts";
-import { createRouter } from "./router.ts";
+import { createRouter, mountAll } from "./router.ts";
 
 /** How long clients get to read their `close` frames, in ms. */
 const GRACE = 1_000;
@@ -25,10 +25,7 @@ const engine = createEngine({
 const app = new App()
   .get("/healthz", (c) => c.text("ok"))
   .route("/push", createRouter(engine, config.router));
-for (const protocol of protocols) {
-  const routes = protocol.router(engine, config.router);
-  for (const path of protocol.paths) app.route(path, routes);
-}
+mountAll(app, protocols, engine, config.router);
 app.notFound(async (c) => {
   const page = await servePage(c.req.path);
   if (page) return page;
