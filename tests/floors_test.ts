@@ -83,8 +83,8 @@ const floors = [
     "publish.ts",
     "subscribe.ts",
   ],
-  ["page/app.ts", "protocol/comet4j.ts", "router.ts"],
-  ["config.ts"],
+  ["page/app.ts", "protocol/comet4j/commands.ts", "router.ts"],
+  ["config.ts", "protocol/comet4j.ts"],
   ["main.ts"],
   ["start.ts"],
 ];

@@ -1,20 +1,11 @@
 /** The chat in `examples/comet4j-chat`, in Chromium, on servers of both runtimes. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { createServer } from "node:net";
 import process from "node:process";
-import { Child } from "../http/child.ts";
+import { Child, freePort } from "../http/child.ts";
 import { root, RUNTIMES, test, tool, until } from "../outside.ts";
 import { Chromium, type Page } from "./browser.ts";
 
 const PROGRAM = `${root}examples/comet4j-chat/main.ts`;
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** What stands in the page, without the times. */
 async function log(page: Page): Promise<string[]> {

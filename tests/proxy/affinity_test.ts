@@ -4,11 +4,10 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import process from "node:process";
 import { blocksOf, read } from "../documents.ts";
-import { Child } from "../http/child.ts";
+import { Child, freePort } from "../http/child.ts";
 import { send, Server, test, tool, until } from "../outside.ts";
 import { read as frame } from "../protocol/comet4j/site.ts";
 
@@ -16,14 +15,6 @@ const blocks = blocksOf(read("docs/coming-from-comet4j.md"));
 
 /** How many pages come. */
 const PAGES = 16;
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** A configuration of the guide as a whole file, and what runs it. */
 const PROXIES: Record<
