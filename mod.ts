@@ -47,6 +47,7 @@ export {
 export type { Connection } from "./src/connection.ts";
 export type { Sink } from "./src/sink.ts";
 export type { Protocol } from "./src/protocol.ts";
+export { comet4j, type Comet4jOptions } from "./src/protocol/comet4j.ts";
 export type { Candidate, EngineEvents } from "./src/events.ts";
 export type {
   Chunk,

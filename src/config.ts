@@ -19,6 +19,8 @@ export interface Config {
   readonly data: string | undefined;
   readonly engine: EngineOptions;
   readonly router: RouterOptions;
+  /** `HALLEY_CHANNELS`: what clients of Comet4J follow (default `hello`). */
+  readonly channels: readonly string[];
 }
 
 const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
@@ -78,6 +80,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
       }),
     }),
     router: { ...(origins && { origins }), ...(hosts && { hosts }) },
+    channels: list("HALLEY_CHANNELS") ?? ["hello"],
   };
 }
 

@@ -1,7 +1,7 @@
 /**
- * The stand-alone server: the native protocol at `/push`, set up by environment
- * variables. Its default export serves under `deno serve` and `bun run`; for
- * `deno run`, which serves nothing by itself, there is `start.ts`.
+ * The stand-alone server: the native protocol at `/push`, others at their own paths,
+ * set up by environment variables. Its default export serves under `deno serve` and
+ * `bun run`; for `deno run`, which serves nothing by itself, there is `start.ts`.
  * @module
  */
 import { sqlite } from "./backplane/sqlite.ts";
@@ -13,25 +13,28 @@ import { problem } from "./http.ts";
 import type { EngineOptions } from "./options.ts";
 import { servePage } from "./page/serve.ts";
 import type { Policy } from "./policy.ts";
-import { createRouter } from "./router.ts";
+import { comet4j } from "./protocol/comet4j.ts";
+import { createRouter, mountAll } from "./router.ts";
 
 /** How long clients get to read their `close` frames, in ms. */
 const GRACE = 1_000;
 
 const everybody: Policy = { allow: () => true };
 const config = attempt(() => readConfig(process.env));
+const protocols = attempt(() => [comet4j({ channels: config.channels })]);
 const engine = attempt(() =>
   createEngine({ ...config.engine, ...storage(config), policy: everybody })
 );
 const app = new App()
   .get("/healthz", (c) => c.text("ok"))
-  .route("/push", createRouter(engine, config.router))
-  .notFound(async (c) => {
-    const page = await servePage(c.req.path);
-    if (page) return page;
-    const detail = "The channels are at /push: GET /push/CHANNEL.";
-    return problem(new PushError("not_found", detail));
-  });
+  .route("/push", createRouter(engine, config.router));
+mountAll(app, protocols, engine, config.router);
+app.notFound(async (c) => {
+  const page = await servePage(c.req.path);
+  if (page) return page;
+  const detail = "The channels are at /push: GET /push/CHANNEL.";
+  return problem(new PushError("not_found", detail));
+});
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.on(signal, () => void shutdown());

@@ -66,6 +66,12 @@ test("readConfig() takes lists of origins and hosts, separated by commas", () =>
   });
 });
 
+test("readConfig() takes the channels of Comet4J's clients, or hello", () => {
+  const env = { HALLEY_CHANNELS: " talker , His_Table," };
+  assertEquals(readConfig(env).channels, ["talker", "His_Table"]);
+  assertEquals(readConfig({}).channels, ["hello"]);
+});
+
 test("readConfig() takes an empty variable for none", () => {
   const { port, host, engine } = readConfig({
     PORT: "",
