@@ -15,8 +15,12 @@ export interface Config {
   readonly local: boolean;
   /** `HALLEY_INSECURE=1`: anyone who reaches a public host may publish. */
   readonly insecure: boolean;
+  /** `HALLEY_DATA`: the file that messages outlive a restart in (default: none). */
+  readonly data: string | undefined;
   readonly engine: EngineOptions;
   readonly router: RouterOptions;
+  /** `HALLEY_CHANNELS`: what clients of Comet4J follow (default `hello`). */
+  readonly channels: readonly string[];
 }
 
 const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
@@ -57,6 +61,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     port: number("PORT", 0, 65_535) ?? 8_000,
     local,
     insecure,
+    data: env.HALLEY_DATA?.trim() || undefined,
     engine: defined({
       heartbeat: number("HALLEY_HEARTBEAT", 100),
       linger: number("HALLEY_LINGER"),
@@ -75,6 +80,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
       }),
     }),
     router: { ...(origins && { origins }), ...(hosts && { hosts }) },
+    channels: list("HALLEY_CHANNELS") ?? ["hello"],
   };
 }
 

@@ -5,7 +5,7 @@
  */
 import type { Backplane } from "./backplane.ts";
 import { setImmediate } from "./deps.ts";
-import { PushError } from "./errors.ts";
+import { isAway } from "./errors.ts";
 import type { Members } from "./members.ts";
 import { NODES } from "./name.ts";
 import type { Node } from "./node.ts";
@@ -183,8 +183,7 @@ export class Speaker {
     } catch (error) {
       // Published or not, the same is published again: a repeat is told by its number.
       sending.failed = true;
-      const away = error instanceof PushError && error.code === "unavailable";
-      if (!away) this.#node.fail(error);
+      if (!isAway(error)) this.#node.fail(error);
     }
   }
 

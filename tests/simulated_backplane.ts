@@ -8,6 +8,7 @@ import type {
   Backplane,
   Draft,
   FeedListener,
+  MaybePromise,
   Reading,
   Tops,
 } from "../src/backplane.ts";
@@ -72,9 +73,10 @@ export class World {
         const fails = own && this.away > 0;
         if (fails && --this.away % 2 === 0) throw simulated();
         if (draft.log === NODES) this.#spoken.set(node, this.epoch);
-        const position = this.#publish(draft);
-        if (fails) throw simulated();
-        return position;
+        const position = this.publish(draft);
+        if (!fails) return position;
+        Promise.resolve(position).catch(() => {});
+        throw simulated();
       },
       feed: (after, listener) => {
         const cursor = new FeedCursor(listener);
@@ -88,8 +90,8 @@ export class World {
         };
       },
       read: (log, after, limit) =>
-        this.#ask(() => this.#read(log, after, limit)),
-      tops: () => this.#ask(() => this.#tops()),
+        this.#ask(() => this.read(log, after, limit)),
+      tops: () => this.#ask(() => this.tops()),
       top: () => this.#ask(() => this.top),
       close: () => void this.#feeds.delete(node),
     };
@@ -106,7 +108,7 @@ export class World {
     this.#feeds.delete(node);
   }
 
-  #publish(draft: Draft): Position {
+  publish(draft: Draft): MaybePromise<Position> {
     const key = draft.key && `${draft.log}\n${draft.key}`;
     const known = key && this.#keys.get(key);
     if (known) {
@@ -128,7 +130,11 @@ export class World {
     return position;
   }
 
-  #read(log: string, after: number, limit: number): Reading {
+  read(
+    log: string,
+    after: number,
+    limit: number,
+  ): MaybePromise<Reading> {
     const floor = this.#floors.get(log) ?? 0;
     const frames = this.frames.filter((frame) =>
       frame.log === log && frame.seq > after && frame.seq > floor
@@ -136,14 +142,14 @@ export class World {
     return { epoch: this.epoch, frames, floor };
   }
 
-  #tops(): Tops {
+  tops(): MaybePromise<Tops> {
     const tops = new Map<string, number>();
     for (const frame of this.frames) tops.set(frame.log, frame.seq);
     return { epoch: this.epoch, tops: [...tops], floor: 0 };
   }
 
   /** What is asked is looked up now or when it is answered, in turn. */
-  #ask<T>(look: () => T): Promise<T> {
+  #ask<T>(look: () => MaybePromise<T>): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     const early = this.questions.length % 2 === 0 ? look() : undefined;
     this.questions.push({
@@ -210,11 +216,16 @@ export class World {
   }
 
   /** Loses its order: another epoch begins. */
-  renew(): void {
-    this.epoch = `e${Number(this.epoch.slice(1)) + 1}`;
+  renew(
+    epoch = `e${Number(this.epoch.slice(1)) + 1}`,
+  ): MaybePromise<void> {
+    this.epoch = epoch;
     this.frames = [];
     this.feedFloor = 0;
     this.#floors.clear();
     this.#keys.clear();
   }
+
+  /** Nothing comes after this. */
+  end(): MaybePromise<void> {}
 }
