@@ -72,6 +72,11 @@ export {
   type Reading,
   type Tops,
 } from "./src/backplane.ts";
+export { redis, type RedisOptions } from "./src/backplane/redis.ts";
+export type {
+  IORedisClient,
+  NodeRedisClient,
+} from "./src/backplane/redis_connection.ts";
 export type { Position } from "./src/position.ts";
 export { type Code, type DropReason, PushError } from "./src/errors.ts";
 export type { Hono } from "./src/deps.ts";

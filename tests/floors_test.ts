@@ -6,6 +6,7 @@ import { test } from "./harness.ts";
 /** A file imports only from floors below its own, types included. */
 const floors = [
   [
+    "backplane/redis_connection.ts",
     "client/page.ts",
     "client/place.ts",
     "deps.ts",
@@ -16,6 +17,8 @@ const floors = [
     "runtime.ts",
   ],
   [
+    "backplane/redis_link.ts",
+    "backplane/redis_script.ts",
     "client/error.ts",
     "client/frame.ts",
     "http.ts",
@@ -36,6 +39,8 @@ const floors = [
   ],
   ["backplane.ts", "client/transports.ts", "log.ts"],
   [
+    "backplane/fan.ts",
+    "backplane/redis_order.ts",
     "client/options.ts",
     "feed.ts",
     "flush.ts",
@@ -43,9 +48,15 @@ const floors = [
     "policy.ts",
     "resume.ts",
   ],
-  ["client/http.ts", "connection.ts", "options.ts"],
+  [
+    "backplane/redis_feed.ts",
+    "client/http.ts",
+    "connection.ts",
+    "options.ts",
+  ],
   [
     "alarm.ts",
+    "backplane/redis.ts",
     "client/loop.ts",
     "client/publish.ts",
     "events.ts",
