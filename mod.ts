@@ -72,6 +72,11 @@ export {
   type Reading,
   type Tops,
 } from "./src/backplane.ts";
+export { jetStream, type JetStreamOptions } from "./src/backplane/jetstream.ts";
+export type {
+  NatsConnection,
+  NatsMessage,
+} from "./src/backplane/jetstream_api.ts";
 export { redis, type RedisOptions } from "./src/backplane/redis.ts";
 export type {
   IORedisClient,

@@ -6,6 +6,7 @@ import { test } from "./harness.ts";
 /** A file imports only from floors below its own, types included. */
 const floors = [
   [
+    "backplane/jetstream_api.ts",
     "backplane/redis_connection.ts",
     "client/page.ts",
     "client/place.ts",
@@ -40,6 +41,7 @@ const floors = [
   ["backplane.ts", "client/transports.ts", "log.ts"],
   [
     "backplane/fan.ts",
+    "backplane/jetstream_stream.ts",
     "backplane/redis_order.ts",
     "client/options.ts",
     "feed.ts",
@@ -49,6 +51,7 @@ const floors = [
     "resume.ts",
   ],
   [
+    "backplane/jetstream_feed.ts",
     "backplane/redis_feed.ts",
     "client/http.ts",
     "connection.ts",
@@ -56,6 +59,7 @@ const floors = [
   ],
   [
     "alarm.ts",
+    "backplane/jetstream.ts",
     "backplane/redis.ts",
     "client/loop.ts",
     "client/publish.ts",
