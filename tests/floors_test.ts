@@ -41,7 +41,7 @@ const floors = [
   ["backplane.ts", "client/transports.ts", "log.ts"],
   [
     "backplane/fan.ts",
-    "backplane/jetstream_stream.ts",
+    "backplane/jetstream_message.ts",
     "backplane/redis_order.ts",
     "client/options.ts",
     "feed.ts",
@@ -51,7 +51,7 @@ const floors = [
     "resume.ts",
   ],
   [
-    "backplane/jetstream_feed.ts",
+    "backplane/jetstream_stream.ts",
     "backplane/redis_feed.ts",
     "client/http.ts",
     "connection.ts",
@@ -59,14 +59,14 @@ const floors = [
   ],
   [
     "alarm.ts",
-    "backplane/jetstream.ts",
+    "backplane/jetstream_feed.ts",
     "backplane/redis.ts",
     "client/loop.ts",
     "client/publish.ts",
     "events.ts",
     "recovery.ts",
   ],
-  ["channel.ts", "client/tab.ts", "node.ts"],
+  ["backplane/jetstream.ts", "channel.ts", "client/tab.ts", "node.ts"],
   [
     "arrival.ts",
     "client/share.ts",

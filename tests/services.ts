@@ -120,7 +120,7 @@ export class Wire implements AsyncDisposable {
   count = 0;
   #broken = false;
 
-  private constructor(server: Server, port: number) {
+  private constructor(server: Server, port: number, public target: number) {
     this.#server = server;
     this.port = port;
   }
@@ -132,15 +132,15 @@ export class Wire implements AsyncDisposable {
       server.listen(0, "127.0.0.1", resolve)
     );
     const { port } = server.address() as { port: number };
-    const wire = new Wire(server, port);
-    server.on("connection", (socket) => wire.#lead(socket, target));
+    const wire = new Wire(server, port, target);
+    server.on("connection", (socket) => wire.#lead(socket));
     return wire;
   }
 
-  #lead(near: Socket, target: number): void {
+  #lead(near: Socket): void {
     if (this.#broken) return void near.destroy();
     this.count++;
-    const far = connect(target, "127.0.0.1");
+    const far = connect(this.target, "127.0.0.1");
     for (const [from, to] of [[near, far], [far, near]] as const) {
       this.#sockets.add(from);
       from.setNoDelay(true);

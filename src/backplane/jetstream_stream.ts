@@ -11,10 +11,11 @@
 import { digestOf, type Draft, type Reading, type Tops } from "../backplane.ts";
 import { createHash } from "../deps.ts";
 import { PushError } from "../errors.ts";
-import { Frame } from "../frame.ts";
+import type { Frame } from "../frame.ts";
 import { newEpoch } from "../key.ts";
 import type { Position } from "../position.ts";
 import { ApiError, type JetStreamApi, type Stored } from "./jetstream_api.ts";
+import { contentOf, frameOf, placeOf, subjectOf } from "./jetstream_message.ts";
 
 /** How a stream is made. */
 export interface StreamOptions {
@@ -51,8 +52,6 @@ export interface StreamTop extends Position {
 const NS = 1_000_000;
 const NAME_IN_USE = 10_058;
 
-const decoder = new TextDecoder();
-
 /** One stream. */
 export class OrderStream {
   readonly #api: JetStreamApi;
@@ -83,35 +82,29 @@ export class OrderStream {
   /** Gives the subjects another epoch. */
   async renew(): Promise<void> {
     const { config } = await this.#api.ask<Info>("STREAM.INFO");
-    const subjects = [this.#subject(newEpoch(), ">")];
+    const subjects = [this.#subject(newEpoch())];
     await this.#api.ask("STREAM.UPDATE", { ...config, subjects });
   }
 
   /** Where the messages of `epoch` begin: above this. */
   async begins({ epoch, seq }: Position): Promise<number> {
-    const first = await this.#api.get(1, this.#subject(epoch, ">"));
+    const first = await this.#api.get(1, this.#subject(epoch));
     return first ? first.seq - 1 : seq;
   }
 
   /** Publishes to the order `epoch`; refused by NATS if that is not the present one. */
   async publish(epoch: string, draft: Draft): Promise<Position> {
-    const { log, channel, data, from, meta, key } = draft;
+    const { log, key } = draft;
     this.#time = Math.max(Math.round(draft.time * 1_000), this.#time + 1);
-    const head: Head = {
-      t: this.#time,
-      ...(channel === log ? {} : { c: channel }),
-      ...(from === undefined ? {} : { f: from }),
-      ...(meta === undefined ? {} : { m: meta }),
-    };
-    const subject = this.#subject(epoch, encodeLog(log));
-    const body = `${JSON.stringify(head)}\n${data}`;
+    const content = contentOf(draft, this.#time);
     // One namespace for the whole stream, so the log is part of it (O9).
     const id = key === undefined
       ? undefined
       : createHash("sha256").update(`${epoch}\n${log}\n${key}`).digest(
         "base64",
       );
-    const { seq, duplicate } = await this.#api.publish(subject, body, id);
+    const subject = this.#subject(epoch, log);
+    const { seq, duplicate } = await this.#api.publish(subject, content, id);
     if (duplicate) await this.#compare(epoch, seq, draft);
     return { epoch, seq };
   }
@@ -119,7 +112,7 @@ export class OrderStream {
   /** See `Backplane.read`. */
   async read(log: string, after: number, limit: number): Promise<Reading> {
     const epoch = this.#epochOf(await this.#made());
-    const filter_subject = this.#subject(epoch, encodeLog(log));
+    const filter_subject = this.#subject(epoch, log);
     const found = await this.#api.fetch({
       deliver_policy: "by_start_sequence",
       opt_start_seq: after + 1,
@@ -155,7 +148,7 @@ export class OrderStream {
     const epoch = this.#epochOf(info as Info);
     const found = await this.#api.fetch({
       deliver_policy: "last_per_subject",
-      filter_subject: this.#subject(epoch, ">"),
+      filter_subject: this.#subject(epoch),
       headers_only: true,
     }, Infinity);
     const tops = found.map(({ subject, seq }) =>
@@ -169,7 +162,7 @@ export class OrderStream {
     const found = await this.#api.fetch({
       deliver_policy: "by_start_sequence",
       opt_start_seq: seq + 1,
-      filter_subject: this.#subject(epoch, ">"),
+      filter_subject: this.#subject(epoch),
     }, limit);
     return this.#frames(found);
   }
@@ -179,23 +172,9 @@ export class OrderStream {
     return frames.filter((frame) => frame !== undefined);
   }
 
-  /** A message of the stream; nothing, if it is not one of a backplane's. */
+  /** The message that is stored; nothing, if it is not one of a backplane's. */
   frame(stored: Stored): Frame | undefined {
-    const place = this.#place(stored.subject);
-    const text = decoder.decode(stored.data);
-    const end = text.indexOf("\n");
-    const head = place && headOf(text.slice(0, end));
-    if (!head) return undefined;
-    return new Frame({
-      log: place.log,
-      channel: head.c ?? place.log,
-      epoch: place.epoch,
-      seq: stored.seq,
-      time: head.t / 1_000,
-      data: text.slice(end + 1),
-      from: head.f,
-      meta: head.m,
-    });
+    return frameOf(this.#options.stream, stored);
   }
 
   /** `time` was given to a message: the next one's lies above. */
@@ -215,7 +194,7 @@ export class OrderStream {
     try {
       return await this.#api.ask<Info>("STREAM.CREATE", {
         name: stream,
-        subjects: [this.#subject(newEpoch(), ">")],
+        subjects: [this.#subject(newEpoch())],
         retention: "limits",
         discard: "old",
         storage,
@@ -247,16 +226,12 @@ export class OrderStream {
     );
   }
 
-  #subject(epoch: string, log: string): string {
-    return `${this.#options.stream}.${epoch}.${log}`;
+  #subject(epoch: string, log?: string): string {
+    return subjectOf(this.#options.stream, epoch, log);
   }
 
   #place(subject: string): { epoch: string; log: string } | undefined {
-    const [stream, epoch, log, ...rest] = subject.split(".");
-    if (stream !== this.#options.stream || !epoch || !log || rest.length > 0) {
-      return undefined;
-    }
-    return { epoch, log: decodeURIComponent(log) };
+    return placeOf(this.#options.stream, subject);
   }
 
   /** The message that has the key already must be this one. */
@@ -275,27 +250,5 @@ export class OrderStream {
   #heard(stored: Stored): void {
     const frame = this.frame(stored);
     if (frame) this.passed(frame.time);
-  }
-}
-
-/** A log's name as one token of a subject: ASCII without `.`, `*`, `>` and spaces. */
-function encodeLog(log: string): string {
-  return encodeURIComponent(log).replaceAll(".", "%2E").replaceAll("*", "%2A");
-}
-
-/** What stands before the data of a message. */
-interface Head {
-  readonly t: number;
-  readonly c?: string;
-  readonly f?: string;
-  readonly m?: string;
-}
-
-function headOf(text: string): Head | undefined {
-  try {
-    const head = JSON.parse(text);
-    return typeof head.t === "number" ? head : undefined;
-  } catch {
-    return undefined;
   }
 }
