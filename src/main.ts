@@ -4,29 +4,33 @@
  * `bun run`; for `deno run`, which serves nothing by itself, there is `start.ts`.
  * @module
  */
-import { sqlite } from "./backplane/sqlite.ts";
-import { type Config, isLoopback, readConfig } from "./config.ts";
+import { isLoopback, readConfig } from "./config.ts";
 import { App, process } from "./deps.ts";
 import { createEngine } from "./engine.ts";
 import { PushError } from "./errors.ts";
 import { problem } from "./http.ts";
-import type { EngineOptions } from "./options.ts";
 import { servePage } from "./page/serve.ts";
 import type { Policy } from "./policy.ts";
 import { comet4j } from "./protocol/comet4j.ts";
 import { createRouter, mountAll } from "./router.ts";
+import { openBackplane } from "./storage.ts";
 
 /** How long clients get to read their `close` frames, in ms. */
 const GRACE = 1_000;
 
 const everybody: Policy = { allow: () => true };
-const config = attempt(() => readConfig(process.env));
-const protocols = attempt(() => [comet4j({ channels: config.channels })]);
-const engine = attempt(() =>
-  createEngine({ ...config.engine, ...storage(config), policy: everybody })
-);
+const config = await attempt(() => readConfig(process.env));
+const protocols = await attempt(() => [comet4j({ channels: config.channels })]);
+const engine = await attempt(async () => {
+  const backplane = await openBackplane(config);
+  const options = { ...config.engine, policy: everybody };
+  return createEngine(backplane ? { ...options, backplane } : options);
+});
 const app = new App()
-  .get("/healthz", (c) => c.text("ok"))
+  .get(
+    "/healthz",
+    (c) => engine.node.epoch === "" ? c.text("starting", 503) : c.text("ok"),
+  )
   .route("/push", createRouter(engine, config.router));
 mountAll(app, protocols, engine, config.router);
 app.notFound(async (c) => {
@@ -69,16 +73,10 @@ export default {
   },
 } satisfies Server as Server;
 
-/** What keeps the messages, if a file was named. */
-function storage({ data, engine }: Config): Pick<EngineOptions, "backplane"> {
-  if (data === undefined) return {};
-  return { backplane: sqlite({ path: data, history: engine.history ?? {} }) };
-}
-
 /** What `make` returns; a reason why it cannot is for people, and the end. */
-function attempt<T>(make: () => T): T {
+async function attempt<T>(make: () => T | Promise<T>): Promise<T> {
   try {
-    return make();
+    return await make();
   } catch (error) {
     console.error(`halley: ${(error as Error).message}`);
     process.exit(1);

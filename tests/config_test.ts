@@ -24,6 +24,8 @@ test("readConfig() takes every option of the engine from its variable", () => {
     HALLEY_HEARTBEAT: "1001",
     HALLEY_LINGER: "1002",
     HALLEY_WRITE_TIMEOUT: "1003",
+    HALLEY_PRELOAD: "1012",
+    HALLEY_PUBLISH_TIMEOUT: "1013",
     HALLEY_HISTORY_FRAMES: "1004",
     HALLEY_HISTORY_BYTES: "1005",
     HALLEY_HISTORY_AGE: "1006",
@@ -37,6 +39,8 @@ test("readConfig() takes every option of the engine from its variable", () => {
     heartbeat: 1_001,
     linger: 1_002,
     writeTimeout: 1_003,
+    preload: 1_012,
+    publishTimeout: 1_013,
     history: { frames: 1_004, bytes: 1_005, age: 1_006 },
     limits: {
       connections: 1_007,
@@ -48,11 +52,20 @@ test("readConfig() takes every option of the engine from its variable", () => {
   }, 0]);
 });
 
-test("readConfig() takes the file that messages are kept in", () => {
-  const file = " data/halley.db ";
-  assertEquals(readConfig({ HALLEY_DATA: file }).data, "data/halley.db");
-  assertEquals(readConfig({ HALLEY_DATA: " " }).data, undefined);
-  assertEquals(readConfig({}).data, undefined);
+test("readConfig() takes the one place that messages are kept in", () => {
+  const HALLEY_DATA = " data/halley.db ";
+  const data = { kind: "HALLEY_DATA" as const, at: "data/halley.db" };
+  assertEquals(readConfig({ HALLEY_DATA, HALLEY_NATS: "" }).storage, data);
+  const HALLEY_REDIS = "redis://127.0.0.1:6379";
+  const redis = { kind: "HALLEY_REDIS" as const, at: HALLEY_REDIS };
+  assertEquals(readConfig({ HALLEY_REDIS }).storage, redis);
+  assertEquals(readConfig({ HALLEY_DATA: " " }).storage, undefined);
+  assertEquals(readConfig({}).storage, undefined);
+  assertThrows(
+    () => readConfig({ HALLEY_DATA, HALLEY_REDIS }),
+    Error,
+    "HALLEY_DATA and HALLEY_REDIS are set; messages are kept in one place.",
+  );
 });
 
 test("readConfig() takes lists of origins and hosts, separated by commas", () => {

@@ -129,6 +129,7 @@ const floors = [
   ],
   ["protocol/comet4j/commands.ts", "router.ts"],
   ["config.ts", "protocol/comet4j.ts"],
+  ["storage.ts"],
   ["main.ts"],
   ["start.ts"],
 ];
