@@ -258,7 +258,7 @@ function unavailable(cause: unknown): PushError {
 }
 
 function tell(error: unknown): void {
-  console.error("halley: redis:", error);
+  console.error(`halley: redis: ${(error as Error).message}`);
 }
 
 function checkClient(client: object): void {

@@ -118,7 +118,7 @@ for (const [name, connect] of Object.entries(connections)) {
         await service.restart();
         await using other = await another(service.port);
         for (let i = 0; i < count; i++) {
-          await other.backplane.publish(draft({ log: "b", channel: "b" }));
+          await other.backplane.publish(draft({ log: "$other" }));
         }
         for (const wire of wires) wire.mend();
         await until(() => trial.resets > 0, "they are told");

@@ -1,10 +1,11 @@
 /** jetStream(): the contract, with both connections. */
 import { jetStream } from "../../src/backplane/jetstream.ts";
 import { backplaneContract } from "../backplane_contract.ts";
-import { Service } from "../services.ts";
+import { declared, Service } from "../services.ts";
 import { connections } from "./nats_clients.ts";
 
 for (const [name, connect] of Object.entries(connections)) {
+  if (!declared("nats-server")) continue;
   backplaneContract(`jetStream() with ${name}`, async () => {
     const service = await Service.nats();
     const opened: { close(): Promise<void> }[] = [];
