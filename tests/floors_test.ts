@@ -8,6 +8,7 @@ const floors = [
   [
     "backplane/jetstream_api.ts",
     "backplane/redis_connection.ts",
+    "backplane/retry.ts",
     "client/page.ts",
     "client/place.ts",
     "deps.ts",

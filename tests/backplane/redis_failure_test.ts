@@ -29,6 +29,14 @@ for (const [name, connect] of Object.entries(clients)) {
     await body(trial, wires);
   };
 
+  test(`two engines over one redis() with ${name} are both brought everything`, async () => {
+    await using service = await Service.redis();
+    const backplane = redis({ client: connect(service.port) });
+    await using trial = await Trial.start(backplane, backplane);
+    await trial.more(100);
+    await trial.compare(0);
+  });
+
   test(`redis() with ${name} loses nothing when connections are cut under load`, async () => {
     await using service = await Service.redis();
     await trial(service, async (trial, [first, second]) => {
