@@ -47,6 +47,7 @@ export async function connect<T>(
   park: (connection: Connection) => T,
 ): Promise<Awaited<T>> {
   const { since, identity } = options;
+  checkOpen(node);
   const names = new Set(options.channels);
   checkChannels(node, names);
   const channels = [...names];
@@ -73,6 +74,10 @@ export async function connect<T>(
       epoch = node.epoch;
       start = await locate(since, node, backplane);
     } while (node.epoch !== epoch);
+    const { counts, applied } = node;
+    if (start?.epoch === node.epoch) {
+      counts.resumes.observe(Math.max(0, applied - start.seq));
+    }
   }
   if (since === EARLIEST) await fill(node, channels);
   // From here on nothing waits. Meanwhile the same key may have come twice.
@@ -138,8 +143,13 @@ async function admit(
   checkRoom(node);
 }
 
+/** Throws where a node is going away: others have room, or will have. */
+function checkOpen({ drain }: Node): void {
+  if (drain) throw new PushError("shutdown", undefined, drain.back());
+}
+
 function checkRoom(node: Node): void {
-  if (node.closed) throw new PushError("shutdown");
+  checkOpen(node);
   const { connections } = node.settings.limits;
   if (node.connections.size + node.stalled >= connections) {
     throw new PushError(

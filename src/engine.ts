@@ -15,24 +15,23 @@ import {
   type PublishOptions,
 } from "./channel.ts";
 import type { Connection } from "./connection.ts";
+import { type CloseOptions, Drain } from "./drain.ts";
 import { type DropReason, PushError } from "./errors.ts";
 import type { EngineEvents } from "./events.ts";
 import { readHistory } from "./history.ts";
+import { logEvents } from "./logging.ts";
 import { ALL, privateLog, subscriptionFault } from "./name.ts";
 import { watchForNeighbours } from "./neighbour.ts";
 import { Node } from "./node.ts";
 import { boundsOf, type EngineOptions, settingsOf } from "./options.ts";
 import type { Policy } from "./policy.ts";
 import { announcePresence, presentIn } from "./presence.ts";
-import { checkChannel, Publisher, refuse } from "./publisher.ts";
+import { checkChannel, Publisher, refuse, sendToEach } from "./publisher.ts";
 import { checkRuntime } from "./runtime.ts";
+import { sweep } from "./sweep.ts";
 
 /** How often old messages and absent connections are looked for, in ms. */
 const SWEEP = 1_000;
-
-/** Coming back after a shutdown is spread over this many steps of `STEP` ms. */
-const STEPS = 8;
-const STEP = 500;
 
 /** The channels and connections of one node; see {@linkcode createEngine}. */
 export class Engine {
@@ -48,6 +47,7 @@ export class Engine {
   readonly #publisher: Publisher;
   readonly #closing = new AbortController();
   #forgetNeighbours = () => {};
+  #closed: Promise<void> | undefined;
 
   /** Use {@linkcode createEngine}. */
   constructor(options: EngineOptions = {}) {
@@ -55,11 +55,15 @@ export class Engine {
     this.node = new Node(settingsOf(options), this.#backplane);
     this.policy = options.policy ?? {};
     this.#publisher = new Publisher(this.#backplane, this.node.settings);
-    this.node.feed.start();
     const { clock, heartbeat } = this.node.settings;
+    if (options.log) logEvents(this.node.events, clock, options.log);
+    this.node.feed.start();
     // Often enough that no stream is silent for longer than `heartbeat`.
     const every = Math.min(SWEEP, heartbeat / 4);
-    this.#alarm = new Alarm(clock, every, () => this.sweep());
+    this.#alarm = new Alarm(clock, every, (late) => {
+      this.node.counts.loopLag.observe(late / 1_000);
+      this.sweep();
+    });
     announcePresence(this.node, this.#backplane);
     if (this.#backplane.local) {
       this.#forgetNeighbours = watchForNeighbours((error) =>
@@ -161,15 +165,9 @@ export class Engine {
     options: PublishOptions = {},
   ): Promise<string | (string | undefined)[]> {
     if (typeof to !== "string") {
-      return await Promise.all(
-        to.map((id) =>
-          this.sendTo(id, channel, data, options).catch((error) => {
-            const gone = error instanceof PushError &&
-              error.code === "not_found";
-            if (gone) return undefined;
-            throw error;
-          })
-        ),
+      return await sendToEach(
+        to,
+        (id) => this.sendTo(id, channel, data, options),
       );
     }
     if (!this.connections.has(to)) {
@@ -243,18 +241,7 @@ export class Engine {
    * it; tests call it with the time they like.
    */
   sweep(now: number = this.node.settings.clock.now()): void {
-    const { node } = this;
-    node.now = now;
-    node.merged.clear();
-    const { linger } = node.settings;
-    for (const connection of node.connections.values()) {
-      if (connection.sink) connection.sink.sweep(now);
-      else if (now - connection.awaySince >= (connection.linger ?? linger)) {
-        const reason = connection.slow ? "slow" : "expired";
-        if (!this.drop(connection.id, reason)) connection.awaySince = now;
-      }
-    }
-    node.logs.age(now);
+    sweep(this.node, now, (id, reason) => this.drop(id, reason));
   }
 
   /** Makes sure that `sweep` runs by `time`, in ms since 1970. */
@@ -263,27 +250,39 @@ export class Engine {
   }
 
   /**
-   * Ends every connection: each client is told when to come back, spread over
-   * four seconds. What is published or connects from then on is refused.
+   * Ends every connection, in waves if `over` says so: each client is told when to
+   * come back, so that no second brings more of them than `reconnectRate`. From its
+   * first moment newcomers are refused, and `readyz` says no; once all have been
+   * told, everything is refused. Called again, it ends within the shorter time.
    */
-  async close(): Promise<void> {
-    if (this.node.closed) return;
+  async close(options: CloseOptions = {}): Promise<void> {
+    const { node } = this;
+    if (node.drain) node.drain.hurry(options.over);
+    else {
+      node.drain = new Drain(this, node.settings, options);
+      node.events.emit("drain", node.connections.size);
+    }
+    return await (this.#closed ??= this.#end(node.drain));
+  }
+
+  async #end(drain: Drain): Promise<void> {
+    drain.wave();
+    // Where all go at once, nothing comes in between.
+    if (this.connections.size > 0) await drain.done;
     this.#closing.abort();
     this.node.closed = true;
     this.#alarm.stop();
     this.#forgetNeighbours();
-    let step = 0;
-    for (const id of [...this.connections.keys()]) {
-      this.drop(id, "shutdown", STEP * (1 + step++ % STEPS));
-    }
     this.node.feed.stop();
-    await this.#backplane.close();
+    await this.node.health.within(this.#backplane.close());
+    this.node.events.emit("close");
   }
 
   #ready(): void {
-    if (this.node.closed) throw new PushError("shutdown", undefined, STEP);
-    if (this.node.epoch === "") {
-      throw new PushError("unavailable", "The server is starting.", STEP);
+    const { closed, drain, epoch } = this.node;
+    if (closed) throw new PushError("shutdown", undefined, drain?.back());
+    if (epoch === "") {
+      throw new PushError("unavailable", "The server is starting.", 500);
     }
   }
 }
