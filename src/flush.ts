@@ -27,7 +27,7 @@ export interface FlushHost {
 interface Pass {
   readonly log: Log;
   readonly began: number;
-  readonly since: number;
+  readonly since: number | undefined;
   readonly followers: Iterator<Follower>;
 }
 
@@ -35,8 +35,8 @@ interface Pass {
 export class Flush {
   readonly #host: FlushHost;
   readonly #dirty: Log[] = [];
-  /** When each of them was marked, in ms since 1970. */
-  readonly #since: number[] = [];
+  /** When the first message of what is new in each was published. */
+  readonly #since: (number | undefined)[] = [];
   #pass: Pass | undefined;
   #next = 0;
   #scheduled = false;
@@ -47,9 +47,9 @@ export class Flush {
 
   /**
    * Marks `log`: its followers are served after this turn of the event loop. What
-   * is new was published at `time`, in ms since 1970.
+   * is new was published at `time`, in ms since 1970, if it is a message.
    */
-  mark(log: Log, time: number): void {
+  mark(log: Log, time?: number): void {
     if (log.dirty) return;
     log.dirty = true;
     this.#dirty.push(log);
@@ -103,7 +103,7 @@ export class Flush {
   }
 
   #begin(): Pass | undefined {
-    const since = this.#since[this.#next]!;
+    const since = this.#since[this.#next];
     const log = this.#dirty[this.#next++];
     if (!log) {
       this.#next = this.#dirty.length = this.#since.length = 0;

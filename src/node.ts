@@ -141,7 +141,7 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
       connection.born = this.applied;
       this.claim(connection);
     }
-    this.#flush.mark(this.logs.all, this.settings.clock.now());
+    this.#flush.mark(this.logs.all);
     this.events.emit("order", this.id);
   }
 
@@ -152,7 +152,7 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
     for (const connection of this.connections.values()) {
       this.#privateLogOf(connection, seq);
     }
-    this.#flush.mark(this.logs.all, this.settings.clock.now());
+    this.#flush.mark(this.logs.all);
     this.events.emit("gap", this.id);
   }
 

@@ -116,7 +116,8 @@ function refuse(engine: Engine, request: Request, thrown: unknown): Response {
   // A 503 or 429 would kill a bare EventSource for ever (seen in Chromium).
   if (!error.retryable || !wantsEvents(request)) return problem(error);
   // A node that goes away spreads those who come back by itself.
-  const spread = error.code === "shutdown" ? 0 : reconnectDelay();
+  const told = error.code === "shutdown" && engine.node.drain;
+  const spread = told ? 0 : reconnectDelay();
   const after = (error.retryAfter ?? 0) + spread;
   const { code } = error;
   const close = new Control({ type: "close", code, retry: true, after });
