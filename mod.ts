@@ -31,6 +31,7 @@ export {
 } from "./src/logger.ts";
 export { metrics } from "./src/prometheus.ts";
 export {
+  type Attributes,
   type Meter,
   type MeterOptions,
   type MeterResult,

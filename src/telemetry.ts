@@ -6,7 +6,8 @@ import { Histogram } from "./counts.ts";
 import type { Engine } from "./engine.ts";
 import { type Instrument, instruments } from "./metrics.ts";
 
-type Attributes = Record<string, string>;
+/** What a number is told apart by. */
+export type Attributes = Record<string, string>;
 
 /** What a batch callback reports to; the real one is of `@opentelemetry/api`. */
 export interface MeterResult<O> {
