@@ -1,8 +1,8 @@
 /**
  * A crowd of clients in one process, on bare sockets: `crowd.ts PORT NUMBER`. Six of
  * ten are bare `EventSource`s, which know nothing but `retry:`; three read NDJSON and
- * heed `close` as Halley's client does; one polls. It says `all there` each time the
- * last of them has been let in.
+ * heed `close` as Halley's client does; one polls. Each time the last of them has been
+ * let in, it says how many came in each second, by the time at which they set out.
  * @module
  */
 import { connect, type Socket } from "node:net";
@@ -14,6 +14,9 @@ const PER_ADDRESS = 1_000;
 /** How many are being made at a time, at first. */
 const AT_ONCE = 50;
 
+/** When a crowd that waits for somebody gives up, in ms. */
+const PATIENCE = 150_000;
+
 type Kind = "sse" | "stream" | "poll";
 
 interface Client {
@@ -22,6 +25,10 @@ interface Client {
   /** What it has had of the present answer, as far as it matters. */
   text: string;
   id: string | undefined;
+  /** What reclaims its connection, if it polls. */
+  key: string | undefined;
+  /** When it set out last, in ms since 1970. */
+  since: number;
   /** When a bare `EventSource` comes back, in ms. */
   retry: number;
   failures: number;
@@ -32,6 +39,9 @@ interface Client {
 const [, , port, number] = process.argv.map(Number);
 const total = number!;
 let there = 0;
+/** When those who have been let in set out, in ms since 1970. */
+let came: number[] = [];
+let rounds = 0;
 
 /** What answers the first request of a client: it is in. */
 const LET_IN: Record<Kind, RegExp> = {
@@ -41,13 +51,15 @@ const LET_IN: Record<Kind, RegExp> = {
 };
 
 function path(client: Client): string {
-  const { kind, id } = client;
+  const { kind, id, key } = client;
   const since = id && kind !== "sse" ? `&since=${id}` : "";
-  return `/push/crowd?transport=${kind}${since}`;
+  const own = key && kind === "poll" ? `&key=${key}` : "";
+  return `/push/crowd?transport=${kind}${since}${own}`;
 }
 
 function visit(client: Client, done: () => void = () => {}): void {
   client.text = "";
+  client.since = Date.now();
   client.ended = false;
   const socket = connect({
     host: "127.0.0.1",
@@ -75,12 +87,14 @@ function take(client: Client, socket: Socket, part: string): void {
   client.text += part;
   const { text, kind } = client;
   client.id = /"id":"([^"]+)"/g.exec(text)?.[1] ?? client.id;
+  client.key = /"key":"([^"]+)"/.exec(text)?.[1] ?? client.key;
   client.retry = Number(/^retry: ([0-9]+)$/m.exec(text)?.[1] ?? client.retry);
   if (LET_IN[kind].test(text)) {
     client.failures = 0;
     if (!client.there) {
       client.there = true;
-      if (++there === total) console.log("all there");
+      came.push(client.since);
+      if (++there === total) tell();
     }
     // What follows on this stream is looked at by itself.
     if (kind !== "poll") client.text = text.slice(-100);
@@ -89,6 +103,19 @@ function take(client: Client, socket: Socket, part: string): void {
     ? /\r\n\r\n.*}$/s.test(text)
     : /"type":"close"|\r\n0\r\n\r\n$/.test(text);
   if (over) socket.destroy();
+}
+
+function tell(): void {
+  const first = came.reduce((a, b) => Math.min(a, b), Infinity);
+  const seconds: number[] = [];
+  for (const time of came) {
+    const second = Math.floor((time - first) / 1_000);
+    seconds[second] = (seconds[second] ?? 0) + 1;
+  }
+  came = [];
+  const again = rounds++ > 0 ? " again" : "";
+  const all = Array.from(seconds, (number) => number ?? 0);
+  console.log(`all there${again}: ${all}`);
 }
 
 /** Its answer is over, or it got none: when it comes again. */
@@ -110,10 +137,12 @@ function end(client: Client): void {
   setTimeout(visit, wait, client);
 }
 
+setTimeout(() => process.exit(1), PATIENCE);
 const clients = Array.from({ length: total }, (_, index): Client => {
   const kind = index % 10 < 6 ? "sse" : index % 10 < 9 ? "stream" : "poll";
-  const fields = { text: "", id: undefined, retry: 3_000, failures: 0 };
-  return { index, kind, ...fields, there: false, ended: false };
+  const fields = { text: "", since: 0, retry: 3_000, failures: 0 };
+  const unknown = { id: undefined, key: undefined };
+  return { index, kind, ...fields, ...unknown, there: false, ended: false };
 });
 let next = 0;
 const begin = (): void => {

@@ -5,29 +5,11 @@ import { listen } from "../http/halley.ts";
 import { command, type Runtime, RUNTIMES, test, until } from "../outside.ts";
 
 const CLIENTS = 10_000;
-const RATE = 2_000;
+const RATE = 1_000;
 const DRAIN = 2_000;
 
 /** How long a server takes to be gone after its last client, in ms. */
 const GRACE = 1_000;
-
-/** The times at which `event` happened, in ms since 1970, as the server logged them. */
-function times(server: Child, event: string): number[] {
-  return server.output.split("\n")
-    .filter((line) => line.includes(`"event":"${event}"`))
-    .map((line) => Date.parse(JSON.parse(line).time));
-}
-
-/** How many came in each second, the first one being that of the first. */
-function perSecond(times: number[]): number[] {
-  const first = Math.min(...times);
-  const seconds: number[] = [];
-  for (const time of times) {
-    const second = Math.floor((time - first) / 1_000);
-    seconds[second] = (seconds[second] ?? 0) + 1;
-  }
-  return Array.from(seconds, (number) => number ?? 0);
-}
 
 function serverCommand(runtime: Runtime): string[] {
   return command(runtime, runtime === "deno" ? "src/start.ts" : "src/main.ts");
@@ -36,7 +18,6 @@ function serverCommand(runtime: Runtime): string[] {
 for (const runtime of RUNTIMES) {
   test(`${CLIENTS} clients of a ${runtime} server come back after a restart, no more than ${RATE} a second`, async () => {
     const env = {
-      HALLEY_LOG: "debug",
       HALLEY_DRAIN: `${DRAIN}`,
       HALLEY_DOWNTIME: "3000",
       HALLEY_RECONNECT_RATE: `${RATE}`,
@@ -69,16 +50,17 @@ for (const runtime of RUNTIMES) {
     assert(took < DRAIN + GRACE + 2_000, `${took} ms`);
     const restarted = { ...env, PORT: `${port}` };
     await using second = new Child(own, restarted);
-    await until(
-      () => clients.output.split("all there").length > 2,
-      () => perSecond(times(second, "connect")),
-    );
-    const came = perSecond(times(second, "connect"));
-    const all = came.reduce((sum, number) => sum + number);
-    assert(all >= CLIENTS, `${all}`);
+    const said = await clients.says("all there again");
+    // Counted when they set out: under load a server may take them later.
+    const came = said.trim().split(": ").at(-1)!.split(",").map(Number);
     assert(Math.max(...came) <= RATE, `${came}`);
     // And it did not take much longer than that rate asks for.
-    assert(came.length <= 2 * CLIENTS / RATE, `${came}`);
-    second.kill("SIGKILL");
+    assert(came.length <= 3 * CLIENTS / RATE, `${came}`);
+    // The new server has let in each of them, and none twice.
+    const metrics = await fetch(`http://127.0.0.1:${port}/metrics`);
+    const text = await metrics.text();
+    const there = [...text.matchAll(/^halley_connections{.*} ([0-9]+)$/gm)]
+      .reduce((sum, [, number]) => sum + Number(number), 0);
+    assertEquals(there, CLIENTS);
   });
 }
