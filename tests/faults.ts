@@ -120,8 +120,8 @@ const faults: Fault[] = [
     to: "",
     with: [slices, {
       file: "flush.ts",
-      from: "this.#host.passed(log);",
-      to: "log.dirty = false; this.#host.passed(log);",
+      from: "this.#host.passed(log, since);",
+      to: "log.dirty = false; this.#host.passed(log, since);",
     }],
   },
   {

@@ -1,5 +1,6 @@
 /** The table of instruments. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { readFileSync } from "node:fs";
 import { Histogram } from "../src/counts.ts";
 import { createEngine } from "../src/engine.ts";
 import { instruments } from "../src/metrics.ts";
@@ -12,6 +13,17 @@ test("every instrument has a name of its own, a unit and a sentence", () => {
     assertMatch(name, /^halley(\.[a-z]+)+$/);
     assertMatch(unit, /^(s|By|\{[a-z]+\})$/);
     assertMatch(help, /^[A-Z1].*\.$/);
+  }
+});
+
+test("docs/operating.md names every instrument", () => {
+  const file = new URL("../docs/operating.md", import.meta.url);
+  const text = readFileSync(file, "utf8");
+  for (const { name, kind, unit } of instruments) {
+    const suffix = { s: "_seconds", By: "_bytes" }[unit] ?? "";
+    const total = kind === "counter" ? "_total" : "";
+    const shown = name.replaceAll(".", "_") + suffix + total;
+    assert(new RegExp(`\\b${shown}\\b`).test(text), shown);
   }
 });
 

@@ -4,7 +4,7 @@
  */
 import { assert } from "@std/assert";
 import { existsSync } from "node:fs";
-import { Folder, type Program } from "../runtimes/programs.ts";
+import type { Folder, Program } from "../runtimes/programs.ts";
 import { RUNTIMES } from "../outside.ts";
 
 export { RUNTIMES };
