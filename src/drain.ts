@@ -52,6 +52,8 @@ export class Drain {
   /** How long it takes until all are back, and how far apart two are, in ms. */
   readonly #spread: number;
   readonly #gap: number;
+  /** From when on somebody is there to come back to, in ms from the beginning. */
+  readonly #from: number;
   #over: number;
   /** When the next one comes back, in ms from the beginning. */
   #back: number;
@@ -81,8 +83,8 @@ export class Drain {
       slow,
       Math.min(STEP, this.#spread / Math.max(1, this.#total)),
     );
-    const start = downtime === undefined ? 0 : over + away;
-    this.#back = FIRST + Math.ceil(start / STEP) * STEP;
+    const from = downtime === undefined ? 0 : over + away;
+    this.#from = this.#back = Math.ceil(from / STEP) * STEP;
     this.done = new Promise((resolve) => this.#finish = resolve);
   }
 
@@ -90,15 +92,14 @@ export class Drain {
   back(): number {
     const now = this.#clock.now() - this.#began;
     const wave = now - now % STEP;
-    this.#back = Math.max(this.#back, wave + FIRST);
-    const at = this.#back - this.#back % STEP - wave;
+    const first = Math.max(this.#from, wave) + FIRST;
+    this.#back = Math.max(this.#back, first);
+    let at = this.#back;
     // Those who ask again and again are not to send the others far away.
-    if (at > this.#over + 2 * this.#spread + FIRST) {
-      const steps = this.#spread / STEP;
-      return FIRST + Math.floor(Math.random() * steps) * STEP;
-    }
-    this.#back += this.#gap;
-    return at;
+    if (at > first + 2 * this.#spread) {
+      at = first + Math.random() * this.#spread;
+    } else this.#back += this.#gap;
+    return at - at % STEP - wave;
   }
 
   /** Ends those whose time has come; `done` resolves after the last. */
@@ -119,8 +120,8 @@ export class Drain {
   }
 
   /** Makes it end within `over` ms, if it would take longer. */
-  hurry(over = 0): void {
-    const end = this.#clock.now() - this.#began + over;
+  hurry(over?: number): void {
+    const end = this.#clock.now() - this.#began + count("over", over, 0);
     if (end >= this.#over) return;
     this.#over = end;
     this.wave();

@@ -90,6 +90,18 @@ test("where the only server is restarted nobody is asked back before it is there
   assert(peak(back) <= 1_000, `${peak(back)}`);
 });
 
+test("a long downtime moves the return of all, of those who ask again and again too", () => {
+  const options = { downtime: 600_000 };
+  const { clock, drain, back } = setup(100, 1_000, options);
+  drain.wave();
+  assert(Math.min(...back) >= 600_500, `${Math.min(...back)}`);
+  clock.advance(100_000);
+  for (let i = 0; i < 20_000; i++) {
+    const after = drain.back();
+    assert(after >= 500_500 && after <= 508_500, `${after}`);
+  }
+});
+
 test("delays come in few steps, so that frames can be shared", () => {
   const { clock, drain, delays } = setup(10_000, 1_000, { over: 2_000 });
   drain.wave();
