@@ -8,8 +8,8 @@
  * refused, each with channels of its own, so that names never come twice. Then all
  * leave, the server is left alone until it has forgotten them, and is measured: bytes
  * in use after its garbage is collected, and resident ones. The first rounds bring it
- * to its working size. Later ones may not add to it: the soak fails if the median of
- * the last third is more than a tenth, and a megabyte, above that of the first third.
+ * to its working size. Later ones may not add to it: the soak fails if the last third
+ * is more than a tenth, and a megabyte, above the first third.
  * @module
  */
 import { parseArgs } from "node:util";
@@ -78,8 +78,8 @@ async function soak(runtime: string, end: number): Promise<boolean> {
     server.end();
     clients.end();
   }
-  const heap = returned(`${runtime} heap`, heaps);
-  return returned(`${runtime} resident`, sizes) && heap;
+  const heap = returned(`${runtime} heap`, heaps, true);
+  return returned(`${runtime} resident`, sizes, false) && heap;
 }
 
 /** What is left once everybody has been forgotten; throws if somebody is not. */
@@ -95,11 +95,17 @@ async function settled(server: Servant): Promise<State> {
   throw new Error(`Somebody is still there: ${JSON.stringify(state)}`);
 }
 
-/** Whether later measurements are no larger than earlier ones. */
-function returned(name: string, all: number[]): boolean {
+/**
+ * Whether later measurements are no larger than earlier ones. Bytes in use are
+ * exact, so medians tell; resident ones go up and down by what the allocator keeps,
+ * so they have grown only if the least of the last is above the most of the first.
+ */
+function returned(name: string, all: number[], exact: boolean): boolean {
   const third = Math.floor(all.length / 3);
-  const early = median(all.slice(0, third));
-  const late = median(all.slice(-third));
+  const first = all.slice(0, third);
+  const last = all.slice(-third);
+  const early = exact ? median(first) : Math.max(...first);
+  const late = exact ? median(last) : Math.min(...last);
   const has = late <= early * 1.1 + 1e6;
   console.log(
     `${name}: ${mb(early)} at first, ${mb(late)} at last, ${
