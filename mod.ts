@@ -21,6 +21,22 @@
 export { createEngine, Engine } from "./src/engine.ts";
 export type { ConnectOptions } from "./src/arrival.ts";
 export type { Clock, EngineOptions, Limits } from "./src/options.ts";
+export type { CloseOptions } from "./src/drain.ts";
+export { healthz, readyz } from "./src/probes.ts";
+export {
+  jsonLogger,
+  type Level,
+  type LogEntry,
+  type Logger,
+} from "./src/logger.ts";
+export { metrics } from "./src/prometheus.ts";
+export {
+  type Attributes,
+  type Meter,
+  type MeterOptions,
+  type MeterResult,
+  telemetry,
+} from "./src/telemetry.ts";
 export type {
   Channel,
   ChannelEvents,

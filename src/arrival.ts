@@ -47,6 +47,7 @@ export async function connect<T>(
   park: (connection: Connection) => T,
 ): Promise<Awaited<T>> {
   const { since, identity } = options;
+  checkOpen(node);
   const names = new Set(options.channels);
   checkChannels(node, names);
   const channels = [...names];
@@ -77,6 +78,9 @@ export async function connect<T>(
     // Last, as nobody is told for long of what is not followed.
     if (options.watch) await node.peers?.watch(channels);
   } while (node.epoch !== epoch);
+  if (start?.epoch === node.epoch) {
+    node.counts.resumes.observe(Math.max(0, node.applied - start.seq));
+  }
   // From here on nothing waits. Meanwhile the same key may have come twice.
   node.now = node.settings.clock.now();
   known = find(node, id, identity);
@@ -146,8 +150,13 @@ async function admit(
   checkRoom(node);
 }
 
+/** Throws where a node is going away: others have room, or will have. */
+function checkOpen({ drain }: Node): void {
+  if (drain) throw new PushError("shutdown", undefined, drain.back());
+}
+
 function checkRoom(node: Node): void {
-  if (node.closed) throw new PushError("shutdown");
+  checkOpen(node);
   const { connections } = node.settings.limits;
   if (node.connections.size + node.stalled >= connections) {
     throw new PushError(

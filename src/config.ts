@@ -2,6 +2,8 @@
  * The stand-alone server's environment variables: one per option.
  * @module
  */
+import type { CloseOptions } from "./drain.ts";
+import { type Level, LEVELS } from "./logger.ts";
 import type { EngineOptions } from "./options.ts";
 import type { RouterOptions } from "./router.ts";
 
@@ -17,11 +19,20 @@ export interface Config {
   readonly insecure: boolean;
   /** `HALLEY_DATA`: the file that messages outlive a restart in (default: none). */
   readonly data: string | undefined;
+  /** `HALLEY_LOG`: from which level on there is a line of JSON per event. */
+  readonly log: Level | undefined;
+  /** `HALLEY_METRICS=1`: others than this machine may read metrics. */
+  readonly metrics: boolean;
+  /** `HALLEY_DRAIN` and `HALLEY_DOWNTIME`: how it ends. */
+  readonly close: CloseOptions;
   readonly engine: EngineOptions;
   readonly router: RouterOptions;
   /** `HALLEY_CHANNELS`: what clients of Comet4J follow (default `hello`). */
   readonly channels: readonly string[];
 }
+
+/** How long this server is away when it is restarted, in ms, about. */
+const DOWNTIME = 2_000;
 
 const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
 
@@ -54,6 +65,13 @@ export function readConfig(env: Record<string, string | undefined>): Config {
         "knows its users, or set HALLEY_INSECURE=1 if that is what you want.",
     );
   }
+  const level = env.HALLEY_LOG?.trim() || undefined;
+  const log = LEVELS.find((each) => each === level);
+  if (level !== undefined && !log) {
+    throw new Error(
+      `HALLEY_LOG is ${JSON.stringify(level)}; it must be one of ${LEVELS}.`,
+    );
+  }
   const hosts = list("HALLEY_HOSTS") ?? (local ? LOOPBACK : undefined);
   const origins = list("HALLEY_ORIGINS");
   return {
@@ -62,10 +80,18 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     local,
     insecure,
     data: env.HALLEY_DATA?.trim() || undefined,
+    log,
+    metrics: env.HALLEY_METRICS === "1",
+    close: {
+      over: number("HALLEY_DRAIN") ?? 0,
+      downtime: number("HALLEY_DOWNTIME") ?? DOWNTIME,
+    },
     engine: defined({
       heartbeat: number("HALLEY_HEARTBEAT", 100),
       linger: number("HALLEY_LINGER"),
       writeTimeout: number("HALLEY_WRITE_TIMEOUT", 1),
+      maxAge: number("HALLEY_MAX_AGE"),
+      reconnectRate: number("HALLEY_RECONNECT_RATE", 1),
       history: defined({
         frames: number("HALLEY_HISTORY_FRAMES"),
         bytes: number("HALLEY_HISTORY_BYTES"),

@@ -1,5 +1,5 @@
 /**
- * How connections end: by an order, by a goodbye, or for being away too long.
+ * How connections end.
  * @module
  */
 import type { Connection } from "./connection.ts";
@@ -43,23 +43,4 @@ export function dropSubject(
     if (drop(node, connection, reason, after)) count++;
   }
   return count;
-}
-
-/** Lets parked responses do what is due, and ends connections away too long. */
-export function sweepConnections(node: Node, now: number): void {
-  for (const connection of node.connections.values()) {
-    if (connection.sink) {
-      connection.sink.sweep(now);
-      continue;
-    }
-    const linger = connection.linger ?? node.settings.linger;
-    if (now - connection.awaySince < linger) continue;
-    // It lives on at another node: only the copy here ends, and nobody is asked.
-    const reason = node.peers?.find(connection.id)
-      ? "replaced"
-      : connection.slow
-      ? "slow"
-      : "expired";
-    if (!drop(node, connection, reason)) connection.awaySince = now;
-  }
 }

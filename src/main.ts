@@ -10,9 +10,12 @@ import { App, process } from "./deps.ts";
 import { createEngine } from "./engine.ts";
 import { PushError } from "./errors.ts";
 import { problem } from "./http.ts";
+import { jsonLogger } from "./logger.ts";
 import type { EngineOptions } from "./options.ts";
 import { servePage } from "./page/serve.ts";
 import type { Policy } from "./policy.ts";
+import { healthz, readyz } from "./probes.ts";
+import { metrics } from "./prometheus.ts";
 import { comet4j } from "./protocol/comet4j.ts";
 import { createRouter, mountAll } from "./router.ts";
 
@@ -21,12 +24,25 @@ const GRACE = 1_000;
 
 const everybody: Policy = { allow: () => true };
 const config = attempt(() => readConfig(process.env));
+const log = config.log && jsonLogger(config.log);
 const protocols = attempt(() => [comet4j({ channels: config.channels })]);
 const engine = attempt(() =>
-  createEngine({ ...config.engine, ...storage(config), policy: everybody })
+  createEngine({
+    ...config.engine,
+    ...storage(config),
+    ...(log && { log }),
+    policy: everybody,
+  })
 );
+const read = metrics(engine);
 const app = new App()
-  .get("/healthz", (c) => c.text("ok"))
+  .get("/healthz", healthz())
+  .get("/readyz", readyz(engine))
+  .get("/metrics", async (c, next) => {
+    const address = remoteAddress(c.req.raw, c.env);
+    const foreign = address !== undefined && !isLoopback(address);
+    return foreign && !config.metrics ? await next() : await read();
+  })
   .route("/push", createRouter(engine, config.router));
 mountAll(app, protocols, engine, config.router);
 app.notFound(async (c) => {
@@ -40,7 +56,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.on(signal, () => void shutdown());
 }
 // After the server listens, or has failed to.
-if (import.meta.main) setTimeout(() => console.log(banner()));
+if (import.meta.main) setTimeout(() => greet());
 
 /** What `deno serve` and Bun ask for. */
 interface Server {
@@ -86,7 +102,7 @@ function attempt<T>(make: () => T): T {
 }
 
 /** What people read when it listens. */
-export function banner(port: number = config.port): string {
+function banner(port: number): string {
   const url = `http://${config.host}:${port}/push`;
   const publish = config.local
     ? "Anyone on this machine may publish"
@@ -96,6 +112,14 @@ export function banner(port: number = config.port): string {
   publish:  curl -d hello ${url}/news
   watch:    ${url.replace(/push$/, "")}
 ${publish}.`;
+}
+
+/** Says where it listens: a line of JSON if events are, and else for people. */
+export function greet(port: number = config.port): void {
+  const { host: hostname } = config;
+  const fields = { level: "info", event: "listen", hostname, port } as const;
+  if (log) log({ time: Date.now(), ...fields });
+  else console.log(banner(port));
 }
 
 function remoteAddress(request: Request, env: unknown): string | undefined {
@@ -111,6 +135,9 @@ let leaving = false;
 async function shutdown(): Promise<void> {
   if (leaving) process.exit(1);
   leaving = true;
+  const { over = 0 } = config.close;
+  // In time, whoever hangs.
+  setTimeout(() => process.exit(0), over + GRACE);
+  await engine.close(config.close);
   setTimeout(() => process.exit(0), GRACE);
-  await engine.close();
 }

@@ -4,6 +4,7 @@
  */
 import type { Backplane } from "./backplane.ts";
 import type { Bounds } from "./log.ts";
+import type { Logger } from "./logger.ts";
 import type { Policy } from "./policy.ts";
 
 /** What an engine takes on at most; beyond it, newcomers are refused. */
@@ -54,6 +55,15 @@ export interface EngineOptions {
    * 0: it fails at once, as `unavailable`).
    */
   readonly publishTimeout?: number;
+  /**
+   * How long a stream may be open, in ms (default 0: for ever). It is ended at some
+   * time in the last quarter of that, and its client comes back at once.
+   */
+  readonly maxAge?: number;
+  /** How many clients a second may come back after a shutdown (1,000). */
+  readonly reconnectRate?: number;
+  /** Takes what happens, an entry each (default: none; see `jsonLogger`). */
+  readonly log?: Logger;
   /** The time it goes by (default: the system's). */
   readonly clock?: Clock;
 }
@@ -67,6 +77,8 @@ export interface Settings {
   readonly writeTimeout: number;
   readonly preload: number;
   readonly publishTimeout: number;
+  readonly maxAge: number;
+  readonly reconnectRate: number;
   readonly clock: Clock;
 }
 
@@ -99,6 +111,8 @@ export function settingsOf(options: EngineOptions): Settings {
     writeTimeout: count("writeTimeout", options.writeTimeout, 30_000, 1),
     preload: count("preload", options.preload, 10_000),
     publishTimeout: count("publishTimeout", options.publishTimeout, 0),
+    maxAge: count("maxAge", options.maxAge, 0),
+    reconnectRate: count("reconnectRate", options.reconnectRate, 1_000, 1),
     clock: options.clock ?? systemClock,
   };
 }
@@ -121,7 +135,8 @@ export function boundsOf(
   };
 }
 
-function count(
+/** A number that may be left out; throws a `RangeError` that names a wrong one. */
+export function count(
   name: string,
   value: number | undefined,
   otherwise: number,

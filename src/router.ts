@@ -107,6 +107,7 @@ async function answer(
       return await publish(call);
   }
   const error = new PushError("method_not_allowed");
+  engine.node.refused(error);
   const response = problem(error);
   response.headers.set("allow", methodsOf(path));
   await drain(request);
@@ -121,9 +122,13 @@ function refuse(engine: Engine, request: Request, thrown: unknown): Response {
     engine.node.fail(thrown);
     error = new PushError("internal");
   }
+  engine.node.refused(error);
   // A 503 or 429 would kill a bare EventSource for ever (seen in Chromium).
   if (!error.retryable || !wantsEvents(request)) return problem(error);
-  const after = (error.retryAfter ?? 0) + reconnectDelay();
+  // A node that goes away spreads those who come back by itself.
+  const told = error.code === "shutdown" && engine.node.drain;
+  const spread = told ? 0 : reconnectDelay();
+  const after = (error.retryAfter ?? 0) + spread;
   const { code } = error;
   const close = new Control({ type: "close", code, retry: true, after });
   const body = close.bytes(sse) as Uint8Array<ArrayBuffer>;

@@ -24,6 +24,8 @@ test("readConfig() takes every option of the engine from its variable", () => {
     HALLEY_HEARTBEAT: "1001",
     HALLEY_LINGER: "1002",
     HALLEY_WRITE_TIMEOUT: "1003",
+    HALLEY_MAX_AGE: "1012",
+    HALLEY_RECONNECT_RATE: "1013",
     HALLEY_HISTORY_FRAMES: "1004",
     HALLEY_HISTORY_BYTES: "1005",
     HALLEY_HISTORY_AGE: "1006",
@@ -37,6 +39,8 @@ test("readConfig() takes every option of the engine from its variable", () => {
     heartbeat: 1_001,
     linger: 1_002,
     writeTimeout: 1_003,
+    maxAge: 1_012,
+    reconnectRate: 1_013,
     history: { frames: 1_004, bytes: 1_005, age: 1_006 },
     limits: {
       connections: 1_007,
@@ -119,4 +123,25 @@ test("isLoopback() is true of this machine's addresses alone", () => {
   for (const address of [...others, "localhost.example", "", "1270.0.0.1"]) {
     assert(!isLoopback(address), address);
   }
+});
+
+test("readConfig() says how the server ends: at once, back in two seconds, unless told otherwise", () => {
+  assertEquals(readConfig({}).close, { over: 0, downtime: 2_000 });
+  const { close } = readConfig({ HALLEY_DRAIN: "9000", HALLEY_DOWNTIME: "0" });
+  assertEquals(close, { over: 9_000, downtime: 0 });
+});
+
+test("readConfig() logs nothing by default, and refuses a level that is none", () => {
+  assertEquals(readConfig({}).log, undefined);
+  assertEquals(readConfig({ HALLEY_LOG: " warn " }).log, "warn");
+  assertThrows(
+    () => readConfig({ HALLEY_LOG: "loud" }),
+    Error,
+    'HALLEY_LOG is "loud"; it must be one of debug,info,warn,error.',
+  );
+});
+
+test("readConfig() lets only this machine read metrics, unless HALLEY_METRICS=1", () => {
+  assertEquals(readConfig({}).metrics, false);
+  assertEquals(readConfig({ HALLEY_METRICS: "1" }).metrics, true);
 });

@@ -88,7 +88,7 @@ export const faults: Fault[] = [
   {
     breaks: "O6: a new epoch is not told",
     file: "connection.ts",
-    from: "return host.renewal;",
+    from: "return host.reset();",
     to: "",
   },
   {
