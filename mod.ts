@@ -100,6 +100,16 @@ export type {
 } from "./src/backplane/kv_shape.ts";
 export type { KeepOptions } from "./src/backplane/keep.ts";
 export { sqlite, type SqliteOptions } from "./src/backplane/sqlite.ts";
+export { jetStream, type JetStreamOptions } from "./src/backplane/jetstream.ts";
+export type {
+  NatsConnection,
+  NatsMessage,
+} from "./src/backplane/jetstream_api.ts";
+export { redis, type RedisOptions } from "./src/backplane/redis.ts";
+export type {
+  IORedisClient,
+  NodeRedisClient,
+} from "./src/backplane/redis_connection.ts";
 export type { Position } from "./src/position.ts";
 export { type Code, type DropReason, PushError } from "./src/errors.ts";
 export type { Hono } from "./src/deps.ts";

@@ -4,36 +4,36 @@
  * `bun run`; for `deno run`, which serves nothing by itself, there is `start.ts`.
  * @module
  */
-import { sqlite } from "./backplane/sqlite.ts";
-import { type Config, isLoopback, readConfig } from "./config.ts";
+import { isLoopback, readConfig } from "./config.ts";
 import { App, process } from "./deps.ts";
 import { createEngine } from "./engine.ts";
 import { PushError } from "./errors.ts";
 import { problem } from "./http.ts";
 import { jsonLogger } from "./logger.ts";
-import type { EngineOptions } from "./options.ts";
 import { servePage } from "./page/serve.ts";
 import type { Policy } from "./policy.ts";
 import { healthz, readyz } from "./probes.ts";
 import { metrics } from "./prometheus.ts";
 import { comet4j } from "./protocol/comet4j.ts";
 import { createRouter, mountAll } from "./router.ts";
+import { openBackplane } from "./storage.ts";
 
 /** How long clients get to read their `close` frames, in ms. */
 const GRACE = 1_000;
 
 const everybody: Policy = { allow: () => true };
-const config = attempt(() => readConfig(process.env));
+const config = await attempt(() => readConfig(process.env));
 const log = config.log && jsonLogger(config.log);
-const protocols = attempt(() => [comet4j({ channels: config.channels })]);
-const engine = attempt(() =>
-  createEngine({
+const protocols = await attempt(() => [comet4j({ channels: config.channels })]);
+const engine = await attempt(async () => {
+  const backplane = await openBackplane(config);
+  return createEngine({
     ...config.engine,
-    ...storage(config),
+    ...(backplane && { backplane }),
     ...(log && { log }),
     policy: everybody,
-  })
-);
+  });
+});
 const read = metrics(engine);
 const app = new App()
   .get("/healthz", healthz())
@@ -85,16 +85,10 @@ export default {
   },
 } satisfies Server as Server;
 
-/** What keeps the messages, if a file was named. */
-function storage({ data, engine }: Config): Pick<EngineOptions, "backplane"> {
-  if (data === undefined) return {};
-  return { backplane: sqlite({ path: data, history: engine.history ?? {} }) };
-}
-
 /** What `make` returns; a reason why it cannot is for people, and the end. */
-function attempt<T>(make: () => T): T {
+async function attempt<T>(make: () => T | Promise<T>): Promise<T> {
   try {
-    return make();
+    return await make();
   } catch (error) {
     console.error(`halley: ${(error as Error).message}`);
     process.exit(1);

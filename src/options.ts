@@ -127,11 +127,12 @@ const DEFAULT_BOUNDS: Bounds = {
 export function boundsOf(
   bounds: Partial<Bounds> = {},
   otherwise: Bounds,
+  name = "history",
 ): Bounds {
   return {
-    frames: count("history.frames", bounds.frames, otherwise.frames),
-    bytes: count("history.bytes", bounds.bytes, otherwise.bytes),
-    age: count("history.age", bounds.age, otherwise.age),
+    frames: count(`${name}.frames`, bounds.frames, otherwise.frames),
+    bytes: count(`${name}.bytes`, bounds.bytes, otherwise.bytes),
+    age: count(`${name}.age`, bounds.age, otherwise.age),
   };
 }
 

@@ -5,7 +5,7 @@
  */
 import type { Backplane, Draft, MaybePromise } from "./backplane.ts";
 import type { PublishOptions } from "./channel.ts";
-import { PushError } from "./errors.ts";
+import { isAway, PushError } from "./errors.ts";
 import { newKey } from "./key.ts";
 import { jsonText } from "./message.ts";
 import { channelFault, patternsOf } from "./name.ts";
@@ -67,8 +67,8 @@ export class Publisher {
       try {
         return await this.#within(end, this.#backplane.publish(keyed));
       } catch (error) {
-        const away = error instanceof PushError && error.code === "unavailable";
-        if (!away || this.#node.closed || clock.now() >= end) throw error;
+        const late = this.#node.closed || clock.now() >= end;
+        if (late || !isAway(error)) throw error;
         this.#pause ??= new Promise((resolve) => {
           clock.schedule(() => {
             this.#pause = undefined;

@@ -94,7 +94,7 @@ export const faults: Fault[] = [
   {
     breaks: "O7: a log that was cut is not told",
     file: "connection.ts",
-    from: 'return new Control({ type: "reset", channel: cut.name });',
+    from: "return host.reset(cut.name);",
     to: "",
   },
   {

@@ -6,7 +6,9 @@ import { test } from "./harness.ts";
 /** A file imports only from floors below its own, types included. */
 const floors = [
   [
+    "backplane/jetstream_api.ts",
     "backplane/kv_shape.ts",
+    "backplane/redis_connection.ts",
     "client/page.ts",
     "client/place.ts",
     "deps.ts",
@@ -20,6 +22,8 @@ const floors = [
   ],
   [
     "backplane/kv_writes.ts",
+    "backplane/redis_link.ts",
+    "backplane/redis_script.ts",
     "client/error.ts",
     "client/frame.ts",
     "counts.ts",
@@ -53,8 +57,11 @@ const floors = [
   ],
   [
     "backplane/commits.ts",
+    "backplane/fan.ts",
+    "backplane/jetstream_message.ts",
     "backplane/kv_layout.ts",
     "backplane/reader.ts",
+    "backplane/redis_order.ts",
     "client/options.ts",
     "feed.ts",
     "flush.ts",
@@ -63,10 +70,18 @@ const floors = [
     "protocol/comet4j/options.ts",
     "resume.ts",
   ],
-  ["client/http.ts", "connection.ts", "options.ts"],
+  [
+    "backplane/jetstream_stream.ts",
+    "backplane/redis_feed.ts",
+    "client/http.ts",
+    "connection.ts",
+    "options.ts",
+  ],
   [
     "alarm.ts",
+    "backplane/jetstream_feed.ts",
     "backplane/keep.ts",
+    "backplane/redis.ts",
     "client/loop.ts",
     "client/publish.ts",
     "drain.ts",
@@ -75,6 +90,7 @@ const floors = [
     "recovery.ts",
   ],
   [
+    "backplane/jetstream.ts",
     "backplane/kv_append.ts",
     "backplane/sqlite_bounds.ts",
     "channel.ts",
@@ -123,6 +139,7 @@ const floors = [
   ],
   ["protocol/comet4j/commands.ts", "router.ts"],
   ["config.ts", "protocol/comet4j.ts"],
+  ["storage.ts"],
   ["main.ts"],
   ["start.ts"],
 ];

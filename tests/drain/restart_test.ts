@@ -48,8 +48,8 @@ for (const runtime of RUNTIMES) {
     assertEquals(await first.child.exit, 0);
     const took = performance.now() - began;
     assert(took < DRAIN + GRACE + 2_000, `${took} ms`);
-    const restarted = { ...env, PORT: `${port}` };
-    await using second = new Child(own, restarted);
+    const again = { ...env, PORT: `${port}` };
+    await using _restarted = new Child(own, again);
     const said = await clients.says("all there again");
     // Counted when they set out: under load a server may take them later.
     const came = said.trim().split(": ").at(-1)!.split(",").map(Number);
