@@ -63,6 +63,7 @@ export {
 export type { Connection } from "./src/connection.ts";
 export type { Sink } from "./src/sink.ts";
 export type { Protocol } from "./src/protocol.ts";
+export { comet4j, type Comet4jOptions } from "./src/protocol/comet4j.ts";
 export type { Candidate, EngineEvents } from "./src/events.ts";
 export type {
   Chunk,
@@ -88,6 +89,27 @@ export {
   type Reading,
   type Tops,
 } from "./src/backplane.ts";
+export { denoKv, type DenoKvOptions } from "./src/backplane/deno_kv.ts";
+export type {
+  KvAtomic,
+  KvEntry,
+  KvKey,
+  KvKeyPart,
+  KvLike,
+  KvSelector,
+} from "./src/backplane/kv_shape.ts";
+export type { KeepOptions } from "./src/backplane/keep.ts";
+export { sqlite, type SqliteOptions } from "./src/backplane/sqlite.ts";
+export { jetStream, type JetStreamOptions } from "./src/backplane/jetstream.ts";
+export type {
+  NatsConnection,
+  NatsMessage,
+} from "./src/backplane/jetstream_api.ts";
+export { redis, type RedisOptions } from "./src/backplane/redis.ts";
+export type {
+  IORedisClient,
+  NodeRedisClient,
+} from "./src/backplane/redis_connection.ts";
 export type { Position } from "./src/position.ts";
 export { type Code, type DropReason, PushError } from "./src/errors.ts";
 export type { Hono } from "./src/deps.ts";

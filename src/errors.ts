@@ -107,3 +107,8 @@ export class PushError extends Error {
     return codes[this.code].retryable;
   }
 }
+
+/** Whether the backplane is out of reach: what was asked of it may succeed later. */
+export function isAway(error: unknown): boolean {
+  return error instanceof PushError && error.code === "unavailable";
+}

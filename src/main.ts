@@ -1,7 +1,7 @@
 /**
- * The stand-alone server: the native protocol at `/push`, set up by environment
- * variables. Its default export serves under `deno serve` and `bun run`; for
- * `deno run`, which serves nothing by itself, there is `start.ts`.
+ * The stand-alone server: the native protocol at `/push`, others at their own paths,
+ * set up by environment variables. Its default export serves under `deno serve` and
+ * `bun run`; for `deno run`, which serves nothing by itself, there is `start.ts`.
  * @module
  */
 import { isLoopback, readConfig } from "./config.ts";
@@ -11,19 +11,28 @@ import { PushError } from "./errors.ts";
 import { problem } from "./http.ts";
 import { jsonLogger } from "./logger.ts";
 import { servePage } from "./page/serve.ts";
+import type { Policy } from "./policy.ts";
 import { healthz, readyz } from "./probes.ts";
 import { metrics } from "./prometheus.ts";
-import { createRouter } from "./router.ts";
+import { comet4j } from "./protocol/comet4j.ts";
+import { createRouter, mountAll } from "./router.ts";
+import { openBackplane } from "./storage.ts";
 
 /** How long clients get to read their `close` frames, in ms. */
 const GRACE = 1_000;
 
-const config = configure();
+const everybody: Policy = { allow: () => true };
+const config = await attempt(() => readConfig(process.env));
 const log = config.log && jsonLogger(config.log);
-const engine = createEngine({
-  ...config.engine,
-  ...(log && { log }),
-  policy: { allow: () => true },
+const protocols = await attempt(() => [comet4j({ channels: config.channels })]);
+const engine = await attempt(async () => {
+  const backplane = await openBackplane(config);
+  return createEngine({
+    ...config.engine,
+    ...(backplane && { backplane }),
+    ...(log && { log }),
+    policy: everybody,
+  });
 });
 const read = metrics(engine);
 const app = new App()
@@ -34,13 +43,14 @@ const app = new App()
     const foreign = address !== undefined && !isLoopback(address);
     return foreign && !config.metrics ? await next() : await read();
   })
-  .route("/push", createRouter(engine, config.router))
-  .notFound(async (c) => {
-    const page = await servePage(c.req.path);
-    if (page) return page;
-    const detail = "The channels are at /push: GET /push/CHANNEL.";
-    return problem(new PushError("not_found", detail));
-  });
+  .route("/push", createRouter(engine, config.router));
+mountAll(app, protocols, engine, config.router);
+app.notFound(async (c) => {
+  const page = await servePage(c.req.path);
+  if (page) return page;
+  const detail = "The channels are at /push: GET /push/CHANNEL.";
+  return problem(new PushError("not_found", detail));
+});
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.on(signal, () => void shutdown());
@@ -75,9 +85,10 @@ export default {
   },
 } satisfies Server as Server;
 
-function configure(): ReturnType<typeof readConfig> {
+/** What `make` returns; a reason why it cannot is for people, and the end. */
+async function attempt<T>(make: () => T | Promise<T>): Promise<T> {
   try {
-    return readConfig(process.env);
+    return await make();
   } catch (error) {
     console.error(`halley: ${(error as Error).message}`);
     process.exit(1);

@@ -7,7 +7,7 @@ import type { Backplane } from "./backplane.ts";
 import type { Connection, Host } from "./connection.ts";
 import { Counts } from "./counts.ts";
 import type { Drain } from "./drain.ts";
-import type { DropReason, PushError } from "./errors.ts";
+import { type DropReason, PushError } from "./errors.ts";
 import { Events } from "./events.ts";
 import { Feed, type FeedHost } from "./feed.ts";
 import { Health } from "./health.ts";
@@ -15,10 +15,22 @@ import { Flush, type FlushHost } from "./flush.ts";
 import { type Chunk, Control, type Frame } from "./frame.ts";
 import type { Log } from "./log.ts";
 import { Logs } from "./logs.ts";
-import { ALL, privateLog, watchedChannel } from "./name.ts";
+import { ALL, NODES, privateLog, watchedChannel } from "./name.ts";
 import type { Settings } from "./options.ts";
 import { formatId } from "./position.ts";
 import { Recovery, type RecoveryHost } from "./recovery.ts";
+
+/** The other nodes on the same backplane, as far as this one has heard of them. */
+export interface Peers {
+  /** Something may have been missed: it begins, an order is lost, or a part of it. */
+  lost(): void;
+  /** A message from a node, this one included. */
+  hear(frame: Frame): void;
+  /** Whose connection `id` is, if another node has it. */
+  find(id: string): { readonly subject: string | undefined } | undefined;
+  /** Resolves once all nodes tell who joins and leaves `channels`. */
+  watch(channels: readonly string[]): Promise<void>;
+}
 
 /** The inside of an engine. */
 export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
@@ -31,6 +43,8 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
   readonly feed: Feed;
   readonly recovery: Recovery;
   readonly health: Health;
+  /** Nobody, where the backplane reaches this process only. */
+  peers: Peers | undefined;
   /** The time of this turn, in ms since 1970. */
   now: number;
   /** How it goes away, once it does: newcomers are refused. */
@@ -54,7 +68,7 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
     this.recovery = new Recovery(this, backplane);
     this.health = new Health(this, backplane);
     this.#flush = new Flush(this);
-    this.feed = new Feed(backplane, this);
+    this.feed = new Feed(backplane, this, settings.preload);
   }
 
   get epoch(): string {
@@ -68,6 +82,16 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
   /** The id of the present. */
   get id(): string {
     return formatId(this.epoch, this.applied);
+  }
+
+  /** Throws a retryable `PushError` unless this node serves now. */
+  ready(): void {
+    if (this.closed) {
+      throw new PushError("shutdown", undefined, this.drain?.back());
+    }
+    if (this.epoch === "") {
+      throw new PushError("unavailable", "The server is starting.", 500);
+    }
   }
 
   /** The connection that a private log belongs to, if it is here. */
@@ -94,18 +118,27 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
         this.#flush.now(log);
       }
     }
-    this.events.emit("message", this.#newest!);
+    const frame = this.#newest!;
+    // What came before this node was there is nobody's news.
+    if (this.epoch === "") return;
+    if (frame.log === NODES) this.peers?.hear(frame);
+    else this.events.emit("message", frame);
   }
 
   #logsOf(frame: Frame): Log[] {
     if (frame.log === ALL) return [this.logs.all];
     if (!frame.log.startsWith("$")) return this.logs.covering(frame.log);
-    if (watchedChannel(frame.log) !== undefined) {
-      const log = this.logs.get(frame.log);
-      return log ? [log] : [];
+    const held = this.logs.get(frame.log);
+    if (held) return [held];
+    if (frame.log === NODES || watchedChannel(frame.log) !== undefined) {
+      return [];
     }
     const owner = this.ownerOf(frame.log);
     if (owner) return [this.#privateLogOf(owner)];
+    // Those who were here before a restart come back for what they were sent.
+    if (this.epoch === "") {
+      return [this.logs.open(frame.log, this.logs.privateFloor)];
+    }
     this.logs.privateFloor = frame.seq;
     return [];
   }
@@ -142,7 +175,16 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
       this.claim(connection);
     }
     this.#flush.mark(this.logs.all);
+    this.#missed();
     this.events.emit("order", this.id);
+  }
+
+  begun(): void {
+    this.#missed();
+  }
+
+  #missed(): void {
+    if (this.epoch !== "") this.peers?.lost();
   }
 
   lost(seq: number): void {
@@ -153,6 +195,7 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
       this.#privateLogOf(connection, seq);
     }
     this.#flush.mark(this.logs.all);
+    this.#missed();
     this.events.emit("gap", this.id);
   }
 
@@ -222,6 +265,8 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
   }
 
   away(connection: Connection): void {
+    // To the millisecond: another node may have it by now.
+    connection.awaySince = this.now = this.settings.clock.now();
     this.events.emit("away", connection);
   }
 

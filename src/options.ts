@@ -46,6 +46,16 @@ export interface EngineOptions {
   /** How long a stream may have no room before it is closed, in ms (30,000). */
   readonly writeTimeout?: number;
   /**
+   * How many of the newest messages a starting node reads before it serves anyone
+   * (default 10,000), so that those who resume after a restart find them there.
+   */
+  readonly preload?: number;
+  /**
+   * How long a publish waits for a backplane that is out of reach, in ms (default
+   * 0: it fails at once, as `unavailable`).
+   */
+  readonly publishTimeout?: number;
+  /**
    * How long a stream may be open, in ms (default 0: for ever). It is ended at some
    * time in the last quarter of that, and its client comes back at once.
    */
@@ -65,6 +75,8 @@ export interface Settings {
   readonly heartbeat: number;
   readonly linger: number;
   readonly writeTimeout: number;
+  readonly preload: number;
+  readonly publishTimeout: number;
   readonly maxAge: number;
   readonly reconnectRate: number;
   readonly clock: Clock;
@@ -97,6 +109,8 @@ export function settingsOf(options: EngineOptions): Settings {
     heartbeat: count("heartbeat", options.heartbeat, 20_000, 100),
     linger: count("linger", options.linger, 30_000),
     writeTimeout: count("writeTimeout", options.writeTimeout, 30_000, 1),
+    preload: count("preload", options.preload, 10_000),
+    publishTimeout: count("publishTimeout", options.publishTimeout, 0),
     maxAge: count("maxAge", options.maxAge, 0),
     reconnectRate: count("reconnectRate", options.reconnectRate, 1_000, 1),
     clock: options.clock ?? systemClock,
@@ -113,11 +127,12 @@ const DEFAULT_BOUNDS: Bounds = {
 export function boundsOf(
   bounds: Partial<Bounds> = {},
   otherwise: Bounds,
+  name = "history",
 ): Bounds {
   return {
-    frames: count("history.frames", bounds.frames, otherwise.frames),
-    bytes: count("history.bytes", bounds.bytes, otherwise.bytes),
-    age: count("history.age", bounds.age, otherwise.age),
+    frames: count(`${name}.frames`, bounds.frames, otherwise.frames),
+    bytes: count(`${name}.bytes`, bounds.bytes, otherwise.bytes),
+    age: count(`${name}.age`, bounds.age, otherwise.age),
   };
 }
 

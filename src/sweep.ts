@@ -2,28 +2,31 @@
  * What is due on a node from time to time, done in one pass over its connections.
  * @module
  */
-import type { DropReason } from "./errors.ts";
+import { drop } from "./drops.ts";
 import type { Node } from "./node.ts";
 
 /**
- * Does what is due at `now`, in ms since 1970. `drop` ends a connection; false if
- * that has to wait.
+ * Lets parked responses do what is due at `now`, in ms since 1970, ends connections
+ * that have been away too long, and drops messages that are too old.
  */
-export function sweep(
-  node: Node,
-  now: number,
-  drop: (id: string, reason: DropReason) => boolean,
-): void {
+export function sweep(node: Node, now: number): void {
   node.now = now;
   node.merged.clear();
   node.counts.behind = 0;
-  const { linger } = node.settings;
   for (const connection of node.connections.values()) {
-    if (connection.sink) connection.sink.sweep(now);
-    else if (now - connection.awaySince >= (connection.linger ?? linger)) {
-      const reason = connection.slow ? "slow" : "expired";
-      if (!drop(connection.id, reason)) connection.awaySince = now;
+    if (connection.sink) {
+      connection.sink.sweep(now);
+      continue;
     }
+    const linger = connection.linger ?? node.settings.linger;
+    if (now - connection.awaySince < linger) continue;
+    // It lives on at another node: only the copy here ends, and nobody is asked.
+    const reason = node.peers?.find(connection.id)
+      ? "replaced"
+      : connection.slow
+      ? "slow"
+      : "expired";
+    if (!drop(node, connection, reason)) connection.awaySince = now;
   }
   node.logs.age(now);
 }

@@ -26,6 +26,8 @@ test("readConfig() takes every option of the engine from its variable", () => {
     HALLEY_WRITE_TIMEOUT: "1003",
     HALLEY_MAX_AGE: "1012",
     HALLEY_RECONNECT_RATE: "1013",
+    HALLEY_PRELOAD: "1014",
+    HALLEY_PUBLISH_TIMEOUT: "1015",
     HALLEY_HISTORY_FRAMES: "1004",
     HALLEY_HISTORY_BYTES: "1005",
     HALLEY_HISTORY_AGE: "1006",
@@ -41,6 +43,8 @@ test("readConfig() takes every option of the engine from its variable", () => {
     writeTimeout: 1_003,
     maxAge: 1_012,
     reconnectRate: 1_013,
+    preload: 1_014,
+    publishTimeout: 1_015,
     history: { frames: 1_004, bytes: 1_005, age: 1_006 },
     limits: {
       connections: 1_007,
@@ -52,6 +56,22 @@ test("readConfig() takes every option of the engine from its variable", () => {
   }, 0]);
 });
 
+test("readConfig() takes the one place that messages are kept in", () => {
+  const HALLEY_DATA = " data/halley.db ";
+  const data = { kind: "HALLEY_DATA" as const, at: "data/halley.db" };
+  assertEquals(readConfig({ HALLEY_DATA, HALLEY_NATS: "" }).storage, data);
+  const HALLEY_REDIS = "redis://127.0.0.1:6379";
+  const redis = { kind: "HALLEY_REDIS" as const, at: HALLEY_REDIS };
+  assertEquals(readConfig({ HALLEY_REDIS }).storage, redis);
+  assertEquals(readConfig({ HALLEY_DATA: " " }).storage, undefined);
+  assertEquals(readConfig({}).storage, undefined);
+  assertThrows(
+    () => readConfig({ HALLEY_DATA, HALLEY_REDIS }),
+    Error,
+    "HALLEY_DATA and HALLEY_REDIS are set; messages are kept in one place.",
+  );
+});
+
 test("readConfig() takes lists of origins and hosts, separated by commas", () => {
   const { router } = readConfig({
     HALLEY_ORIGINS: " https://a.example , https://b.example,",
@@ -61,6 +81,12 @@ test("readConfig() takes lists of origins and hosts, separated by commas", () =>
     origins: ["https://a.example", "https://b.example"],
     hosts: ["push.example"],
   });
+});
+
+test("readConfig() takes the channels of Comet4J's clients, or hello", () => {
+  const env = { HALLEY_CHANNELS: " talker , His_Table," };
+  assertEquals(readConfig(env).channels, ["talker", "His_Table"]);
+  assertEquals(readConfig({}).channels, ["hello"]);
 });
 
 test("readConfig() takes an empty variable for none", () => {

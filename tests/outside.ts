@@ -229,7 +229,10 @@ export function isCurrent(heard: readonly Heard[], ids: string[]): boolean {
  * a client that was there before is what was published, but for gaps, each of them told
  * by a reset.
  */
-export function assertWhole(heard: readonly Heard[], from: Publisher): void {
+export function assertWhole(
+  heard: readonly Heard[],
+  from: Pick<Publisher, "ids" | "unsure">,
+): void {
   const { ids, unsure } = from;
   const seen = new Set<string>();
   let next = 0;

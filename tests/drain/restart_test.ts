@@ -1,5 +1,5 @@
 /** A restart of the only server: 10,000 clients come back without a stampede. */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { Child, standalone } from "../http/child.ts";
 import { listen } from "../http/halley.ts";
 import { command, type Runtime, RUNTIMES, test, until } from "../outside.ts";
@@ -48,8 +48,8 @@ for (const runtime of RUNTIMES) {
     assertEquals(await first.child.exit, 0);
     const took = performance.now() - began;
     assert(took < DRAIN + GRACE + 2_000, `${took} ms`);
-    const restarted = { ...env, PORT: `${port}` };
-    await using _second = new Child(own, restarted);
+    const again = { ...env, PORT: `${port}` };
+    await using _restarted = new Child(own, again);
     const said = await clients.says("all there again");
     // Counted when they set out: under load a server may take them later.
     const came = said.trim().split(": ").at(-1)!.split(",").map(Number);
@@ -62,7 +62,5 @@ for (const runtime of RUNTIMES) {
     const there = [...text.matchAll(/^halley_connections{.*} ([0-9]+)$/gm)]
       .reduce((sum, [, number]) => sum + Number(number), 0);
     assertEquals(there, CLIENTS);
-    assertMatch(text, /^halley_opens_total{transport="sse"} 6000$/m);
-    assertMatch(text, /^halley_opens_total{transport="stream"} 3000$/m);
   });
 }

@@ -50,7 +50,9 @@ export class Child {
   }
 
   /** Sends a signal. Deno's own `kill` would have `exit` name it instead of a code. */
-  kill(signal: "SIGINT" | "SIGTERM" | "SIGKILL"): void {
+  kill(
+    signal: "SIGINT" | "SIGTERM" | "SIGKILL" | "SIGSTOP" | "SIGCONT",
+  ): void {
     process.kill(this.process.pid!, signal);
   }
 
@@ -100,7 +102,7 @@ async function listening(child: Child, port: number): Promise<void> {
 }
 
 /** A port that nobody listens on. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as { port: number };
