@@ -100,6 +100,18 @@ test("a database that has lost everything begins another order, and all are told
   await other.close();
 });
 
+test("a database that tells of nothing is asked", async () => {
+  const kv = new MemoryKv();
+  const [one, other] = [denoKv({ kv }), denoKv({ kv, poll: 1 })];
+  const { ear } = await hear(other);
+  kv.silent = true;
+  for (let i = 0; i < 3; i++) await one.publish(draft());
+  await ear.hears(3);
+  assertEquals(ear.seqs, [1, 2, 3]);
+  await one.close();
+  await other.close();
+});
+
 test("a node that starts while the database is away hears of the order later", async () => {
   const kv = new MemoryKv();
   const before = denoKv({ kv });

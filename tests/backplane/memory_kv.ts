@@ -65,6 +65,8 @@ export class MemoryKv implements KvLike {
   before: () => void = () => {};
   /** Called after a commit that was made; it may throw all the same. */
   after: () => void = () => {};
+  /** Whether watchers are told of nothing, as by a file of two processes. */
+  silent = false;
   /** Whether every read fails. */
   unreachable = false;
   readonly #lying = new Map<string, Lying>();
@@ -155,7 +157,7 @@ export class MemoryKv implements KvLike {
       if (value === undefined) this.#lying.delete(name);
       else this.#lying.set(name, { key, value, versionstamp });
     }
-    for (const wake of this.#watchers) wake();
+    if (!this.silent) { for (const wake of this.#watchers) wake(); }
     return versionstamp;
   }
 
