@@ -189,6 +189,11 @@ export class MemoryKv implements KvLike {
     this.#make([{ key, value: this.#find(key).value }]);
   }
 
+  /** Loses what lies under one key. */
+  lose(key: KvKey): void {
+    this.#make([{ key }]);
+  }
+
   /** Loses everything. */
   clear(): void {
     this.#lying.clear();
