@@ -1,8 +1,12 @@
 /** Comet4J 2.5, 2.8 and rules 3, 4, 5, 7, 8, 10, 11: streams. */
 import { assert, assertEquals } from "@std/assert";
-import { FAREWELL, ROTATION } from "../../../src/protocol/comet4j/stream.ts";
+import {
+  FAREWELL,
+  OPENING,
+  ROTATION,
+} from "../../../src/protocol/comet4j/stream.ts";
 import { test, turn } from "../../harness.ts";
-import { FIREFOX, parked, type Site, site } from "./site.ts";
+import { FIREFOX, parked, type Site, site, Stream } from "./site.ts";
 
 /** A site with a client whose stream is open. */
 async function opened(here: Site) {
@@ -30,6 +34,26 @@ test("every message is a write of its own, on one response", async () => {
     assert(time > last);
     last = time;
   }
+});
+
+test("messages come after the frame that opens a stream, with a pause", async () => {
+  const here = site();
+  const tab = here.browser(FIREFOX);
+  const { cid } = await tab.connect();
+  await here.engine.publish("hello", 1);
+  const stream = new Stream(await tab.revive(cid));
+  const first = (await stream.next())!;
+  assertEquals([first.channel, first.data], ["$open", null]);
+  const next = stream.next();
+  let came = false;
+  void next.then(() => came = true);
+  here.clock.advance(OPENING - 1);
+  await here.engine.publish("hello", 2);
+  await turn();
+  assert(!came);
+  here.clock.advance(1);
+  assertEquals((await next)!.data, 1);
+  assertEquals((await stream.next())!.data, 2);
 });
 
 test("everybody gets the same bytes", async () => {
