@@ -21,6 +21,22 @@
 export { createEngine, Engine } from "./src/engine.ts";
 export type { ConnectOptions } from "./src/arrival.ts";
 export type { Clock, EngineOptions, Limits } from "./src/options.ts";
+export type { CloseOptions } from "./src/drain.ts";
+export { healthz, readyz } from "./src/probes.ts";
+export {
+  jsonLogger,
+  type Level,
+  type LogEntry,
+  type Logger,
+} from "./src/logger.ts";
+export { metrics } from "./src/prometheus.ts";
+export {
+  type Attributes,
+  type Meter,
+  type MeterOptions,
+  type MeterResult,
+  telemetry,
+} from "./src/telemetry.ts";
 export type {
   Channel,
   ChannelEvents,
@@ -47,6 +63,7 @@ export {
 export type { Connection } from "./src/connection.ts";
 export type { Sink } from "./src/sink.ts";
 export type { Protocol } from "./src/protocol.ts";
+export { comet4j, type Comet4jOptions } from "./src/protocol/comet4j.ts";
 export type { Candidate, EngineEvents } from "./src/events.ts";
 export type {
   Chunk,
@@ -72,6 +89,17 @@ export {
   type Reading,
   type Tops,
 } from "./src/backplane.ts";
+export { denoKv, type DenoKvOptions } from "./src/backplane/deno_kv.ts";
+export type {
+  KvAtomic,
+  KvEntry,
+  KvKey,
+  KvKeyPart,
+  KvLike,
+  KvSelector,
+} from "./src/backplane/kv_shape.ts";
+export type { KeepOptions } from "./src/backplane/keep.ts";
+export { sqlite, type SqliteOptions } from "./src/backplane/sqlite.ts";
 export { jetStream, type JetStreamOptions } from "./src/backplane/jetstream.ts";
 export type {
   NatsConnection,

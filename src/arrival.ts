@@ -47,6 +47,7 @@ export async function connect<T>(
   park: (connection: Connection) => T,
 ): Promise<Awaited<T>> {
   const { since, identity } = options;
+  checkOpen(node);
   const names = new Set(options.channels);
   checkChannels(node, names);
   const channels = [...names];
@@ -66,16 +67,22 @@ export async function connect<T>(
     }
     await admit(node, { id, identity, channels });
   }
-  let start: Start | undefined;
-  if (since !== undefined && since !== EARLIEST) {
-    let epoch: string;
-    do {
-      epoch = node.epoch;
-      start = await locate(since, node, backplane);
-    } while (node.epoch !== epoch);
-  }
   if (since === EARLIEST) await fill(node, channels);
+  let start: Start | undefined;
+  let epoch: string;
+  do {
+    epoch = node.epoch;
+    if (since !== undefined && since !== EARLIEST) {
+      start = await locate(since, node, backplane);
+    }
+    // Last, as nobody is told for long of what is not followed.
+    if (options.watch) await node.peers?.watch(channels);
+  } while (node.epoch !== epoch);
+  if (start?.epoch === node.epoch) {
+    node.counts.resumes.observe(Math.max(0, node.applied - start.seq));
+  }
   // From here on nothing waits. Meanwhile the same key may have come twice.
+  node.now = node.settings.clock.now();
   known = find(node, id, identity);
   if (!known) checkRoom(node);
   const connection = known ?? new Connection(node, id, key, identity);
@@ -87,6 +94,8 @@ export async function connect<T>(
     connection.born = options.key === undefined ? 0 : node.logs.privateFloor;
     node.connections.set(id, connection);
     node.follow(connection, node.logs.all, true);
+    const own = node.logs.get(privateLog(id));
+    if (own) node.follow(connection, own, true);
   }
   place(node, connection, options, channels, start);
   if (start && options.key !== undefined) node.claim(connection);
@@ -122,7 +131,10 @@ function find(
   identity: Identity | undefined,
 ): Connection | undefined {
   const known = node.connections.get(id);
-  if (known && known.identity?.subject !== identity?.subject) {
+  const owner = known
+    ? { subject: known.identity?.subject }
+    : node.peers?.find(id);
+  if (owner && owner.subject !== identity?.subject) {
     throw new PushError("forbidden", "This is not your connection.");
   }
   return known;
@@ -138,8 +150,13 @@ async function admit(
   checkRoom(node);
 }
 
+/** Throws where a node is going away: others have room, or will have. */
+function checkOpen({ drain }: Node): void {
+  if (drain) throw new PushError("shutdown", undefined, drain.back());
+}
+
 function checkRoom(node: Node): void {
-  if (node.closed) throw new PushError("shutdown");
+  checkOpen(node);
   const { connections } = node.settings.limits;
   if (node.connections.size + node.stalled >= connections) {
     throw new PushError(

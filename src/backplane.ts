@@ -147,10 +147,7 @@ export function memory(options: MemoryOptions = {}): Backplane {
       return undefined;
     }
     if (known.digest !== digest) {
-      throw new PushError(
-        "key_reused",
-        "This idempotency key was used for another message; choose a new key.",
-      );
+      throw keyReused();
     }
     return { epoch, seq: known.seq };
   }
@@ -206,4 +203,12 @@ export function memory(options: MemoryOptions = {}): Backplane {
 export function digestOf(draft: Draft): string {
   return createHash("sha256").update(draft.channel).update("\n")
     .update(draft.data).digest("base64");
+}
+
+/** The refusal of a key that came with another message before (O9). */
+export function keyReused(): PushError {
+  return new PushError(
+    "key_reused",
+    "This idempotency key was used for another message; choose a new key.",
+  );
 }

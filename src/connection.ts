@@ -3,8 +3,9 @@
  * the response it is parked on. It owns no queue.
  * @module
  */
+import type { Counts } from "./counts.ts";
 import type { DropReason } from "./errors.ts";
-import { Chunk, Control } from "./frame.ts";
+import { Chunk, type Control } from "./frame.ts";
 import { type Log, mergedOnce, type Reading } from "./log.ts";
 import { watchedChannel } from "./name.ts";
 import type { Identity } from "./policy.ts";
@@ -19,12 +20,14 @@ export interface Host {
   readonly applied: number;
   /** The time of the present turn, in ms since 1970. */
   readonly now: number;
-  /** The `reset` that follows a new epoch, shared by all. */
-  readonly renewal: Control;
+  /** What has happened so far. */
+  readonly counts: Counts;
   /** Merged chunks of this turn, by the logs and places they came from. */
   readonly merged: Map<string, Chunk>;
   /** Reads what `log` no longer has above `after`; false if that takes time. */
   recover(connection: Connection, log: Log, after: number): boolean;
+  /** The `reset` to be told: of one channel, or of all after a new epoch. */
+  reset(channel?: string): Control;
   /** A response has ended and no other has come. */
   away(connection: Connection): void;
 }
@@ -107,6 +110,7 @@ export class Connection {
     if (this.ended) return sink.close(this.ended);
     this.sink = sink;
     this.slow = false;
+    this.#host.counts.opens.add(sink.transport);
   }
 
   /**
@@ -161,6 +165,9 @@ export class Connection {
    */
   confirm(): void {
     this.cursor = this.sent;
+    // A loss that its client knows of is not told again.
+    for (const [log, floor] of this.#cuts ?? []) this.beginAt(log, floor);
+    this.#cuts = undefined;
     this.#begins = stillAbove(this.#begins, this.cursor);
   }
 
@@ -211,7 +218,7 @@ export class Connection {
     if (this.early || this.reading > 0) return undefined;
     if (this.epoch !== host.epoch) {
       this.resume(host.epoch, host.applied);
-      return host.renewal;
+      return host.reset();
     }
     let cut: Log | undefined;
     let first: Log | undefined;
@@ -231,7 +238,7 @@ export class Connection {
     if (this.reading > 0) return undefined;
     if (cut) {
       (this.#cuts ??= new Map()).set(cut, cut.floor);
-      return new Control({ type: "reset", channel: cut.name });
+      return host.reset(cut.name);
     }
     if (!first) {
       this.#advance(host.applied);
@@ -243,6 +250,7 @@ export class Connection {
     if (chunk.frames.length > limit) {
       chunk = new Chunk(chunk.frames.slice(0, limit));
     }
+    host.counts.deliveries += chunk.frames.length;
     this.#advance(chunk.last);
     return chunk;
   }

@@ -13,12 +13,42 @@ export { customAlphabet } from "npm:nanoid@^6.0.0";
 export { Buffer } from "node:buffer";
 export { createHash } from "node:crypto";
 export { setImmediate } from "node:timers";
-export { default as process } from "node:process";
+import nodeProcess from "node:process";
+export { nodeProcess as process };
 
 /** Takes the types off TypeScript; looked up late, as Bun has another way. */
 export async function withoutTypes(code: string): Promise<string> {
   const { stripTypeScriptTypes } = await import("node:module");
   return stripTypeScriptTypes(code, { mode: "transform" });
+}
+
+/** An open database, and a statement of it. */
+export type { DatabaseSync, StatementSync } from "node:sqlite";
+
+/** SQLite, where the runtime has it; looked up late, as not every one does. */
+export function sqliteModule(): typeof import("node:sqlite") | undefined {
+  return builtin("node:sqlite");
+}
+
+/** The file system, where there is one. */
+export function fsModule(): typeof import("node:fs") | undefined {
+  return builtin("node:fs");
+}
+
+function builtin<T>(name: string): T | undefined {
+  const { getBuiltinModule } = nodeProcess as {
+    getBuiltinModule?: (name: string) => unknown;
+  };
+  return getBuiltinModule?.(name) as T | undefined;
+}
+
+/**
+ * A client's package, for those who want one: it costs nobody else anything. Bun finds
+ * it where it was installed.
+ */
+// deno-lint-ignore no-explicit-any
+export async function fromNpm(name: string, version: string): Promise<any> {
+  return await import("Deno" in globalThis ? `npm:${name}@${version}` : name);
 }
 
 /** A Hono app. */

@@ -15,24 +15,25 @@ import {
   type PublishOptions,
 } from "./channel.ts";
 import type { Connection } from "./connection.ts";
+import { type CloseOptions, Drain, type DrainHost } from "./drain.ts";
+import { drop, dropSubject } from "./drops.ts";
 import { type DropReason, PushError } from "./errors.ts";
 import type { EngineEvents } from "./events.ts";
 import { readHistory } from "./history.ts";
+import { logEvents } from "./logging.ts";
 import { ALL, privateLog, subscriptionFault } from "./name.ts";
 import { watchForNeighbours } from "./neighbour.ts";
 import { Node } from "./node.ts";
 import { boundsOf, type EngineOptions, settingsOf } from "./options.ts";
 import type { Policy } from "./policy.ts";
 import { announcePresence, presentIn } from "./presence.ts";
-import { checkChannel, Publisher, refuse } from "./publisher.ts";
+import { checkChannel, Publisher, refuse, sendToEach } from "./publisher.ts";
+import { Roster } from "./roster.ts";
 import { checkRuntime } from "./runtime.ts";
+import { sweep } from "./sweep.ts";
 
 /** How often old messages and absent connections are looked for, in ms. */
 const SWEEP = 1_000;
-
-/** Coming back after a shutdown is spread over this many steps of `STEP` ms. */
-const STEPS = 8;
-const STEP = 500;
 
 /** The channels and connections of one node; see {@linkcode createEngine}. */
 export class Engine {
@@ -46,26 +47,35 @@ export class Engine {
   readonly #backplane: Backplane;
   readonly #alarm: Alarm;
   readonly #publisher: Publisher;
+  /** The other nodes; none where the backplane reaches this process only. */
+  readonly #roster: Roster | undefined;
   readonly #closing = new AbortController();
   #forgetNeighbours = () => {};
+  #closed: Promise<void> | undefined;
 
   /** Use {@linkcode createEngine}. */
   constructor(options: EngineOptions = {}) {
     this.#backplane = options.backplane ?? memory();
     this.node = new Node(settingsOf(options), this.#backplane);
     this.policy = options.policy ?? {};
-    this.#publisher = new Publisher(this.#backplane, this.node.settings);
+    this.#publisher = new Publisher(this.node, this.#backplane);
+    if (options.log) {
+      logEvents(this.node.events, this.node.settings.clock, options.log);
+    }
+    if (this.#backplane.local) {
+      announcePresence(this.node, this.#backplane);
+      const fail = (error: Error) => this.node.fail(error);
+      this.#forgetNeighbours = watchForNeighbours(fail);
+    } else this.#roster = new Roster(this.node, this.#backplane);
+    this.node.peers = this.#roster;
     this.node.feed.start();
     const { clock, heartbeat } = this.node.settings;
     // Often enough that no stream is silent for longer than `heartbeat`.
     const every = Math.min(SWEEP, heartbeat / 4);
-    this.#alarm = new Alarm(clock, every, () => this.sweep());
-    announcePresence(this.node, this.#backplane);
-    if (this.#backplane.local) {
-      this.#forgetNeighbours = watchForNeighbours((error) =>
-        this.node.fail(error)
-      );
-    }
+    this.#alarm = new Alarm(clock, every, (late) => {
+      this.node.counts.loopLag.observe(late / 1_000);
+      this.sweep();
+    });
   }
 
   /** Aborts when the engine is closed; for responses of one's own. */
@@ -73,7 +83,7 @@ export class Engine {
     return this.#closing.signal;
   }
 
-  /** All connections by id, parked or away. */
+  /** The connections of this node by id, parked or away. */
   get connections(): ReadonlyMap<string, Connection> {
     return this.node.connections;
   }
@@ -116,10 +126,10 @@ export class Engine {
     };
   }
 
-  /** Who follows a channel: by name or by a pattern, parked or away. */
+  /** Who follows a channel: by name or by a pattern, parked or away, at any node. */
   presence(channel: string): Present[] {
     checkChannel(channel);
-    return presentIn(this.node, channel);
+    return presentIn(this.node, channel, this.#roster?.following(channel));
   }
 
   /**
@@ -133,12 +143,13 @@ export class Engine {
     data: unknown,
     options: PublishOptions = {},
   ): Promise<string> {
-    return await this.#publish(channel, channel, data, options);
+    return await this.#publisher.publish(channel, channel, data, options);
   }
 
   /**
-   * Sends to one connection, whatever it is subscribed to; `channel` says what it
-   * is about. Rejects with `not_found` if the connection is nobody's.
+   * Sends to one connection, at whatever node and whatever it is subscribed to;
+   * `channel` says what it is about. Rejects with `not_found` if it is nobody's, with
+   * `unavailable` if some node does not say whether it is its own.
    */
   sendTo(
     to: string,
@@ -161,21 +172,15 @@ export class Engine {
     options: PublishOptions = {},
   ): Promise<string | (string | undefined)[]> {
     if (typeof to !== "string") {
-      return await Promise.all(
-        to.map((id) =>
-          this.sendTo(id, channel, data, options).catch((error) => {
-            const gone = error instanceof PushError &&
-              error.code === "not_found";
-            if (gone) return undefined;
-            throw error;
-          })
-        ),
-      );
+      const send = (id: string) => this.sendTo(id, channel, data, options);
+      return await sendToEach(to, send);
     }
-    if (!this.connections.has(to)) {
+    this.node.ready();
+    if (!this.connections.has(to) && !await this.#roster?.reaches(to)) {
       throw new PushError("not_found", "There is no such connection.");
     }
-    return await this.#publish(privateLog(to), channel, data, options);
+    const log = privateLog(to);
+    return await this.#publisher.publish(log, channel, data, options);
   }
 
   /** Sends to every connection, whatever it is subscribed to. */
@@ -184,17 +189,7 @@ export class Engine {
     data: unknown,
     options: PublishOptions = {},
   ): Promise<string> {
-    return await this.#publish(ALL, channel, data, options);
-  }
-
-  async #publish(
-    log: string,
-    channel: string,
-    data: unknown,
-    options: PublishOptions,
-  ): Promise<string> {
-    this.#ready();
-    return await this.#publisher.publish(log, channel, data, options);
+    return await this.#publisher.publish(ALL, channel, data, options);
   }
 
   /** Reads what a channel still holds, here or on the backplane. */
@@ -203,7 +198,7 @@ export class Engine {
     options: HistoryOptions = {},
   ): Promise<History> {
     checkChannel(channel);
-    this.#ready();
+    this.node.ready();
     return await readHistory(this.node, this.#backplane, channel, options);
   }
 
@@ -212,29 +207,33 @@ export class Engine {
     options: ConnectOptions,
     park: (connection: Connection) => T = (connection) => connection as T,
   ): Promise<Awaited<T>> {
-    this.#ready();
+    this.node.ready();
     return await connect(this.node, this.#backplane, options, park);
   }
 
   /**
-   * Ends a connection and its response; false if it is not here, or a
-   * `beforeDrop` listener keeps it. `after`: when its client may come back, in ms.
+   * Ends a connection and its response, at whatever node; false if none is known to
+   * have it, or a `beforeDrop` listener here keeps it (one at another node does so
+   * without a word). `after`: when its client may come back, in ms.
    */
   drop(id: string, reason: DropReason = "kicked", after?: number): boolean {
     const connection = this.connections.get(id);
-    if (!connection) return false;
-    if (reason === "left" || reason === "expired" || reason === "kicked") {
-      if (!this.node.events.ask(connection, reason)) return false;
-    }
-    connection.flush();
-    // Its poll was answered by that, and it may have left.
-    if (connection.ended) return true;
-    const { sink } = connection;
-    this.node.remove(connection, reason);
-    connection.sink = undefined;
-    sink?.close(reason, after);
-    this.node.events.emit("drop", connection, reason);
-    return true;
+    if (connection && !drop(this.node, connection, reason, after)) return false;
+    const elsewhere = this.#roster?.drop(id, reason, after) ?? false;
+    return connection !== undefined || elsewhere;
+  }
+
+  /**
+   * Ends all connections of a subject, at all nodes; how many were known. Those that
+   * a `beforeDrop` listener keeps stay.
+   */
+  dropSubject(
+    subject: string,
+    reason: DropReason = "kicked",
+    after?: number,
+  ): number {
+    const elsewhere = this.#roster?.dropSubject(subject, reason, after) ?? 0;
+    return elsewhere + dropSubject(this.node, subject, reason, after);
   }
 
   /**
@@ -243,18 +242,8 @@ export class Engine {
    * it; tests call it with the time they like.
    */
   sweep(now: number = this.node.settings.clock.now()): void {
-    const { node } = this;
-    node.now = now;
-    node.merged.clear();
-    const { linger } = node.settings;
-    for (const connection of node.connections.values()) {
-      if (connection.sink) connection.sink.sweep(now);
-      else if (now - connection.awaySince >= (connection.linger ?? linger)) {
-        const reason = connection.slow ? "slow" : "expired";
-        if (!this.drop(connection.id, reason)) connection.awaySince = now;
-      }
-    }
-    node.logs.age(now);
+    sweep(this.node, now);
+    this.#roster?.sweep(now);
   }
 
   /** Makes sure that `sweep` runs by `time`, in ms since 1970. */
@@ -263,28 +252,42 @@ export class Engine {
   }
 
   /**
-   * Ends every connection: each client is told when to come back, spread over
-   * four seconds. What is published or connects from then on is refused.
+   * Ends every connection of this node, in waves if `over` says so: each client is
+   * told when to come back, so that no second brings more of them than
+   * `reconnectRate`. From its first moment newcomers are refused, and `readyz` says
+   * no; once all have been told, everything is refused. Called again, it ends within
+   * the shorter time.
    */
-  async close(): Promise<void> {
-    if (this.node.closed) return;
+  async close(options: CloseOptions = {}): Promise<void> {
+    const { node } = this;
+    if (node.drain) node.drain.hurry(options.over);
+    else {
+      node.drain = new Drain(this.#here(), node.settings, options);
+      node.events.emit("drain", node.connections.size);
+    }
+    return await (this.#closed ??= this.#end(node.drain));
+  }
+
+  /** For a drain: it leaves alone what other nodes have. */
+  #here(): DrainHost {
+    const { connections } = this;
+    const end: DrainHost["drop"] = (id, ...how) =>
+      drop(this.node, connections.get(id)!, ...how);
+    return { connections, drop: end };
+  }
+
+  async #end(drain: Drain): Promise<void> {
+    drain.wave();
+    // Where all go at once, nothing comes in between.
+    if (this.connections.size > 0) await drain.done;
     this.#closing.abort();
     this.node.closed = true;
     this.#alarm.stop();
     this.#forgetNeighbours();
-    let step = 0;
-    for (const id of [...this.connections.keys()]) {
-      this.drop(id, "shutdown", STEP * (1 + step++ % STEPS));
-    }
+    await this.node.health.within(this.#roster?.close());
     this.node.feed.stop();
-    await this.#backplane.close();
-  }
-
-  #ready(): void {
-    if (this.node.closed) throw new PushError("shutdown", undefined, STEP);
-    if (this.node.epoch === "") {
-      throw new PushError("unavailable", "The server is starting.", STEP);
-    }
+    await this.node.health.within(this.#backplane.close());
+    this.node.events.emit("close");
   }
 }
 

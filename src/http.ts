@@ -191,3 +191,18 @@ export async function drain(
     clearTimeout(timer);
   }
 }
+
+/**
+ * Bun ends a response that is silent for 10 s. Its server, which Hono has as
+ * `env`, can make that longer for one request (255 s at most; 0 is for ever).
+ */
+export function liftIdleLimit(
+  env: unknown,
+  request: Request,
+  ms: number,
+): void {
+  const server = env as { timeout?: unknown } | undefined;
+  if (typeof server?.timeout !== "function") return;
+  const seconds = Math.ceil(ms / 1_000);
+  server.timeout(request, seconds > 255 ? 0 : seconds);
+}

@@ -54,6 +54,11 @@ export class Logs {
     return this.#logs.get(name);
   }
 
+  /** How many there are. */
+  get size(): number {
+    return this.#logs.size;
+  }
+
   /** Whether another log can be made: one that nobody follows makes room. */
   get full(): boolean {
     return this.#logs.size >= this.#limits.logs && this.#idle.size === 0;

@@ -1,7 +1,7 @@
 /**
- * The stand-alone server: the native protocol at `/push`, set up by environment
- * variables. Its default export serves under `deno serve` and `bun run`; for
- * `deno run`, which serves nothing by itself, there is `start.ts`.
+ * The stand-alone server: the native protocol at `/push`, others at their own paths,
+ * set up by environment variables. Its default export serves under `deno serve` and
+ * `bun run`; for `deno run`, which serves nothing by itself, there is `start.ts`.
  * @module
  */
 import { isLoopback, readConfig } from "./config.ts";
@@ -9,32 +9,54 @@ import { App, process } from "./deps.ts";
 import { createEngine } from "./engine.ts";
 import { PushError } from "./errors.ts";
 import { problem } from "./http.ts";
+import { jsonLogger } from "./logger.ts";
 import { servePage } from "./page/serve.ts";
-import { createRouter } from "./router.ts";
+import type { Policy } from "./policy.ts";
+import { healthz, readyz } from "./probes.ts";
+import { metrics } from "./prometheus.ts";
+import { comet4j } from "./protocol/comet4j.ts";
+import { createRouter, mountAll } from "./router.ts";
+import { openBackplane } from "./storage.ts";
 
 /** How long clients get to read their `close` frames, in ms. */
 const GRACE = 1_000;
 
-const config = configure();
-const engine = createEngine({
-  ...config.engine,
-  policy: { allow: () => true },
-});
-const app = new App()
-  .get("/healthz", (c) => c.text("ok"))
-  .route("/push", createRouter(engine, config.router))
-  .notFound(async (c) => {
-    const page = await servePage(c.req.path);
-    if (page) return page;
-    const detail = "The channels are at /push: GET /push/CHANNEL.";
-    return problem(new PushError("not_found", detail));
+const everybody: Policy = { allow: () => true };
+const config = await attempt(() => readConfig(process.env));
+const log = config.log && jsonLogger(config.log);
+const protocols = await attempt(() => [comet4j({ channels: config.channels })]);
+const engine = await attempt(async () => {
+  const backplane = await openBackplane(config);
+  return createEngine({
+    ...config.engine,
+    ...(backplane && { backplane }),
+    ...(log && { log }),
+    policy: everybody,
   });
+});
+const read = metrics(engine);
+const app = new App()
+  .get("/healthz", healthz())
+  .get("/readyz", readyz(engine))
+  .get("/metrics", async (c, next) => {
+    const address = remoteAddress(c.req.raw, c.env);
+    const foreign = address !== undefined && !isLoopback(address);
+    return foreign && !config.metrics ? await next() : await read();
+  })
+  .route("/push", createRouter(engine, config.router));
+mountAll(app, protocols, engine, config.router);
+app.notFound(async (c) => {
+  const page = await servePage(c.req.path);
+  if (page) return page;
+  const detail = "The channels are at /push: GET /push/CHANNEL.";
+  return problem(new PushError("not_found", detail));
+});
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.on(signal, () => void shutdown());
 }
 // After the server listens, or has failed to.
-if (import.meta.main) setTimeout(() => console.log(banner()));
+if (import.meta.main) setTimeout(() => greet());
 
 /** What `deno serve` and Bun ask for. */
 interface Server {
@@ -63,9 +85,10 @@ export default {
   },
 } satisfies Server as Server;
 
-function configure(): ReturnType<typeof readConfig> {
+/** What `make` returns; a reason why it cannot is for people, and the end. */
+async function attempt<T>(make: () => T | Promise<T>): Promise<T> {
   try {
-    return readConfig(process.env);
+    return await make();
   } catch (error) {
     console.error(`halley: ${(error as Error).message}`);
     process.exit(1);
@@ -73,7 +96,7 @@ function configure(): ReturnType<typeof readConfig> {
 }
 
 /** What people read when it listens. */
-export function banner(port: number = config.port): string {
+function banner(port: number): string {
   const url = `http://${config.host}:${port}/push`;
   const publish = config.local
     ? "Anyone on this machine may publish"
@@ -83,6 +106,14 @@ export function banner(port: number = config.port): string {
   publish:  curl -d hello ${url}/news
   watch:    ${url.replace(/push$/, "")}
 ${publish}.`;
+}
+
+/** Says where it listens: a line of JSON if events are, and else for people. */
+export function greet(port: number = config.port): void {
+  const { host: hostname } = config;
+  const fields = { level: "info", event: "listen", hostname, port } as const;
+  if (log) log({ time: Date.now(), ...fields });
+  else console.log(banner(port));
 }
 
 function remoteAddress(request: Request, env: unknown): string | undefined {
@@ -98,6 +129,9 @@ let leaving = false;
 async function shutdown(): Promise<void> {
   if (leaving) process.exit(1);
   leaving = true;
+  const { over = 0 } = config.close;
+  // In time, whoever hangs.
+  setTimeout(() => process.exit(0), over + GRACE);
+  await engine.close(config.close);
   setTimeout(() => process.exit(0), GRACE);
-  await engine.close();
 }

@@ -5,30 +5,51 @@
  */
 import type { Backplane } from "./backplane.ts";
 import type { Connection, Host } from "./connection.ts";
-import type { DropReason } from "./errors.ts";
+import { Counts } from "./counts.ts";
+import type { Drain } from "./drain.ts";
+import { type DropReason, PushError } from "./errors.ts";
 import { Events } from "./events.ts";
 import { Feed, type FeedHost } from "./feed.ts";
+import { Health } from "./health.ts";
 import { Flush, type FlushHost } from "./flush.ts";
 import { type Chunk, Control, type Frame } from "./frame.ts";
 import type { Log } from "./log.ts";
 import { Logs } from "./logs.ts";
-import { ALL, privateLog, watchedChannel } from "./name.ts";
+import { ALL, NODES, privateLog, watchedChannel } from "./name.ts";
 import type { Settings } from "./options.ts";
 import { formatId } from "./position.ts";
 import { Recovery, type RecoveryHost } from "./recovery.ts";
+
+/** The other nodes on the same backplane, as far as this one has heard of them. */
+export interface Peers {
+  /** Something may have been missed: it begins, an order is lost, or a part of it. */
+  lost(): void;
+  /** A message from a node, this one included. */
+  hear(frame: Frame): void;
+  /** Whose connection `id` is, if another node has it. */
+  find(id: string): { readonly subject: string | undefined } | undefined;
+  /** Resolves once all nodes tell who joins and leaves `channels`. */
+  watch(channels: readonly string[]): Promise<void>;
+}
 
 /** The inside of an engine. */
 export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
   readonly settings: Settings;
   readonly logs: Logs;
   readonly events: Events = new Events();
+  readonly counts: Counts = new Counts();
   readonly connections: Map<string, Connection> = new Map();
   readonly merged: Map<string, Chunk> = new Map();
   readonly feed: Feed;
   readonly recovery: Recovery;
+  readonly health: Health;
+  /** Nobody, where the backplane reaches this process only. */
+  peers: Peers | undefined;
   /** The time of this turn, in ms since 1970. */
   now: number;
-  /** Whether newcomers are refused for good. */
+  /** How it goes away, once it does: newcomers are refused. */
+  drain: Drain | undefined;
+  /** Whether everything is refused for good. */
   closed = false;
   /** Responses ended as slow whose sockets are still there. */
   stalled = 0;
@@ -45,8 +66,9 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
     this.now = settings.clock.now();
     this.logs = new Logs(settings.history, settings.limits);
     this.recovery = new Recovery(this, backplane);
+    this.health = new Health(this, backplane);
     this.#flush = new Flush(this);
-    this.feed = new Feed(backplane, this);
+    this.feed = new Feed(backplane, this, settings.preload);
   }
 
   get epoch(): string {
@@ -62,6 +84,16 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
     return formatId(this.epoch, this.applied);
   }
 
+  /** Throws a retryable `PushError` unless this node serves now. */
+  ready(): void {
+    if (this.closed) {
+      throw new PushError("shutdown", undefined, this.drain?.back());
+    }
+    if (this.epoch === "") {
+      throw new PushError("unavailable", "The server is starting.", 500);
+    }
+  }
+
   /** The connection that a private log belongs to, if it is here. */
   ownerOf(log: string): Connection | undefined {
     return this.connections.get(log.slice(1));
@@ -71,13 +103,14 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
 
   append(frame: Frame): void {
     this.#newest = frame;
+    this.counts.messages++;
     this.#touched = this.#logsOf(frame);
     for (const log of this.#touched) this.logs.append(log, frame);
   }
 
   appended(): void {
     for (const log of this.#touched) {
-      if (log.followers.size > 0) this.#flush.mark(log);
+      if (log.followers.size > 0) this.#flush.mark(log, this.#newest!.time);
       if (!this.logs.overflows(log)) continue;
       this.logs.trim(log, this.now);
       // Flushed within the turn only where something unseen had to be trimmed.
@@ -85,18 +118,27 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
         this.#flush.now(log);
       }
     }
-    this.events.emit("message", this.#newest!);
+    const frame = this.#newest!;
+    // What came before this node was there is nobody's news.
+    if (this.epoch === "") return;
+    if (frame.log === NODES) this.peers?.hear(frame);
+    else this.events.emit("message", frame);
   }
 
   #logsOf(frame: Frame): Log[] {
     if (frame.log === ALL) return [this.logs.all];
     if (!frame.log.startsWith("$")) return this.logs.covering(frame.log);
-    if (watchedChannel(frame.log) !== undefined) {
-      const log = this.logs.get(frame.log);
-      return log ? [log] : [];
+    const held = this.logs.get(frame.log);
+    if (held) return [held];
+    if (frame.log === NODES || watchedChannel(frame.log) !== undefined) {
+      return [];
     }
     const owner = this.ownerOf(frame.log);
     if (owner) return [this.#privateLogOf(owner)];
+    // Those who were here before a restart come back for what they were sent.
+    if (this.epoch === "") {
+      return [this.logs.open(frame.log, this.logs.privateFloor)];
+    }
     this.logs.privateFloor = frame.seq;
     return [];
   }
@@ -133,6 +175,16 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
       this.claim(connection);
     }
     this.#flush.mark(this.logs.all);
+    this.#missed();
+    this.events.emit("order", this.id);
+  }
+
+  begun(): void {
+    this.#missed();
+  }
+
+  #missed(): void {
+    if (this.epoch !== "") this.peers?.lost();
   }
 
   lost(seq: number): void {
@@ -143,6 +195,8 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
       this.#privateLogOf(connection, seq);
     }
     this.#flush.mark(this.logs.all);
+    this.#missed();
+    this.events.emit("gap", this.id);
   }
 
   // The flush serves connections.
@@ -152,16 +206,21 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
     this.merged.clear();
   }
 
-  passed(log: Log): void {
+  passed(log: Log, since?: number): void {
     this.logs.trim(log, this.now);
+    if (since === undefined) return;
+    const took = this.settings.clock.now() - since;
+    this.counts.latency.observe(Math.max(0, took) / 1_000);
   }
 
   recover(connection: Connection, log: Log, after: number): boolean {
     return this.recovery.recover(connection, log, after);
   }
 
-  /** The `reset` that follows a new epoch: clients go on at the present. */
-  get renewal(): Control {
+  /** A `reset`. The one for all follows a new epoch: clients go on at the present. */
+  reset(channel?: string): Control {
+    this.counts.resets++;
+    if (channel !== undefined) return new Control({ type: "reset", channel });
     const { id } = this;
     if (this.#renewal?.data.type !== "reset" || this.#renewal.data.id !== id) {
       this.#renewal = new Control({ type: "reset", id });
@@ -200,12 +259,21 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
   /** Ends a connection: nothing of it stays but what its private log lost. */
   remove(connection: Connection, reason: DropReason): void {
     connection.ended = reason;
+    this.counts.drops.add(reason);
     this.connections.delete(connection.id);
     for (const log of [...connection.logs]) this.unfollow(connection, log);
   }
 
   away(connection: Connection): void {
+    // To the millisecond: another node may have it by now.
+    connection.awaySince = this.now = this.settings.clock.now();
     this.events.emit("away", connection);
+  }
+
+  /** A request was refused. */
+  refused(error: PushError): void {
+    this.counts.refusals.add(error.code);
+    this.events.emit("refuse", error);
   }
 
   fail(error: unknown): void {

@@ -4,6 +4,7 @@
  */
 import type { Backplane } from "./backplane.ts";
 import type { Bounds } from "./log.ts";
+import type { Logger } from "./logger.ts";
 import type { Policy } from "./policy.ts";
 
 /** What an engine takes on at most; beyond it, newcomers are refused. */
@@ -44,6 +45,25 @@ export interface EngineOptions {
   readonly linger?: number;
   /** How long a stream may have no room before it is closed, in ms (30,000). */
   readonly writeTimeout?: number;
+  /**
+   * How many of the newest messages a starting node reads before it serves anyone
+   * (default 10,000), so that those who resume after a restart find them there.
+   */
+  readonly preload?: number;
+  /**
+   * How long a publish waits for a backplane that is out of reach, in ms (default
+   * 0: it fails at once, as `unavailable`).
+   */
+  readonly publishTimeout?: number;
+  /**
+   * How long a stream may be open, in ms (default 0: for ever). It is ended at some
+   * time in the last quarter of that, and its client comes back at once.
+   */
+  readonly maxAge?: number;
+  /** How many clients a second may come back after a shutdown (1,000). */
+  readonly reconnectRate?: number;
+  /** Takes what happens, an entry each (default: none; see `jsonLogger`). */
+  readonly log?: Logger;
   /** The time it goes by (default: the system's). */
   readonly clock?: Clock;
 }
@@ -55,6 +75,10 @@ export interface Settings {
   readonly heartbeat: number;
   readonly linger: number;
   readonly writeTimeout: number;
+  readonly preload: number;
+  readonly publishTimeout: number;
+  readonly maxAge: number;
+  readonly reconnectRate: number;
   readonly clock: Clock;
 }
 
@@ -85,6 +109,10 @@ export function settingsOf(options: EngineOptions): Settings {
     heartbeat: count("heartbeat", options.heartbeat, 20_000, 100),
     linger: count("linger", options.linger, 30_000),
     writeTimeout: count("writeTimeout", options.writeTimeout, 30_000, 1),
+    preload: count("preload", options.preload, 10_000),
+    publishTimeout: count("publishTimeout", options.publishTimeout, 0),
+    maxAge: count("maxAge", options.maxAge, 0),
+    reconnectRate: count("reconnectRate", options.reconnectRate, 1_000, 1),
     clock: options.clock ?? systemClock,
   };
 }
@@ -108,7 +136,7 @@ export function boundsOf(
   };
 }
 
-/** The option `name`, or its default; throws a `RangeError` if it is too small. */
+/** A number that may be left out; throws a `RangeError` that names a wrong one. */
 export function count(
   name: string,
   value: number | undefined,

@@ -39,10 +39,7 @@ export function createRouter(
   options: RouterOptions = {},
 ): Hono {
   const router = new App();
-  for (const protocol of options.protocols ?? []) {
-    const routes = protocol.router(engine, options);
-    for (const path of protocol.paths) router.route(path, routes);
-  }
+  mountAll(router, options.protocols ?? [], engine, options);
   router.all("*", async (c) => {
     const request = c.req.raw;
     let response: Response;
@@ -58,6 +55,19 @@ export function createRouter(
     return response;
   });
   return router;
+}
+
+/** Mounts each protocol at the paths where it is at home. */
+export function mountAll(
+  app: Hono,
+  protocols: readonly Protocol[],
+  engine: Engine,
+  callers: Callers,
+): void {
+  for (const protocol of protocols) {
+    const routes = protocol.router(engine, callers);
+    for (const path of protocol.paths) app.route(path, routes);
+  }
 }
 
 function methodsOf(path: string): string {
@@ -97,6 +107,7 @@ async function answer(
       return await publish(call);
   }
   const error = new PushError("method_not_allowed");
+  engine.node.refused(error);
   const response = problem(error);
   response.headers.set("allow", methodsOf(path));
   await drain(request);
@@ -111,9 +122,13 @@ function refuse(engine: Engine, request: Request, thrown: unknown): Response {
     engine.node.fail(thrown);
     error = new PushError("internal");
   }
+  engine.node.refused(error);
   // A 503 or 429 would kill a bare EventSource for ever (seen in Chromium).
   if (!error.retryable || !wantsEvents(request)) return problem(error);
-  const after = (error.retryAfter ?? 0) + reconnectDelay();
+  // A node that goes away spreads those who come back by itself.
+  const told = error.code === "shutdown" && engine.node.drain;
+  const spread = told ? 0 : reconnectDelay();
+  const after = (error.retryAfter ?? 0) + spread;
   const { code } = error;
   const close = new Control({ type: "close", code, retry: true, after });
   const body = close.bytes(sse) as Uint8Array<ArrayBuffer>;

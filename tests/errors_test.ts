@@ -30,6 +30,7 @@ test("codes have the statuses that the protocol names, and a sentence each", () 
     "expired 410",
     "slow 408",
     "replaced 409",
+    "max_age 503",
     "kicked 403",
   ]);
   for (const { title } of Object.values(codes)) {
@@ -48,6 +49,7 @@ test("codes say whether coming back can help", () => {
     "expired",
     "slow",
     "replaced",
+    "max_age",
   ]);
 });
 

@@ -8,17 +8,23 @@ import type {
   Backplane,
   Draft,
   FeedListener,
+  MaybePromise,
   Reading,
   Tops,
 } from "../src/backplane.ts";
 import { PushError } from "../src/errors.ts";
 import { Frame } from "../src/frame.ts";
+import { NODES, watchedChannel } from "../src/name.ts";
 import type { Position } from "../src/position.ts";
 
 /** A question that waits for its answer. */
 interface Question {
   answer(): void;
   fail(): void;
+}
+
+function simulated(): PushError {
+  return new PushError("unavailable", "simulated");
 }
 
 /** One engine's feed: how far it has been brought. */
@@ -43,9 +49,14 @@ export class World {
   losses = 0;
   /** How many questions it has failed to answer. */
   failures = 0;
+  /** How many of the nodes' own messages fail next: every other one comes yet. */
+  away = 0;
   readonly #floors = new Map<string, number>();
   readonly #keys = new Map<string, { position: Position; data: string }>();
   readonly #feeds = new Map<number, FeedCursor>();
+  readonly #dead = new Set<number>();
+  /** The order in which each node has last said something. */
+  readonly #spoken = new Map<number, string>();
   #time = 0;
 
   get top(): Position {
@@ -55,7 +66,18 @@ export class World {
   /** The backplane of engine number `node`. */
   backplane(node: number): Backplane {
     return {
-      publish: (draft) => this.#publish(draft),
+      publish: (draft) => {
+        // A dead process publishes nothing, and nobody waits for it.
+        if (this.#dead.has(node)) return new Promise(() => {});
+        const own = draft.log === NODES || watchedChannel(draft.log);
+        const fails = own && this.away > 0;
+        if (fails && --this.away % 2 === 0) throw simulated();
+        if (draft.log === NODES) this.#spoken.set(node, this.epoch);
+        const position = this.publish(draft);
+        if (!fails) return position;
+        Promise.resolve(position).catch(() => {});
+        throw simulated();
+      },
       feed: (after, listener) => {
         const cursor = new FeedCursor(listener);
         if (after?.epoch === this.epoch) {
@@ -68,14 +90,25 @@ export class World {
         };
       },
       read: (log, after, limit) =>
-        this.#ask(() => this.#read(log, after, limit)),
-      tops: () => this.#ask(() => this.#tops()),
+        this.#ask(() => this.read(log, after, limit)),
+      tops: () => this.#ask(() => this.tops()),
       top: () => this.#ask(() => this.top),
-      close: () => this.#feeds.clear(),
+      close: () => void this.#feeds.delete(node),
     };
   }
 
-  #publish(draft: Draft): Position {
+  /** Whether others can have heard of engine `node` in the present order. */
+  hasSpoken(node: number): boolean {
+    return this.#spoken.get(node) === this.epoch;
+  }
+
+  /** Engine `node` is no more. */
+  kill(node: number): void {
+    this.#dead.add(node);
+    this.#feeds.delete(node);
+  }
+
+  publish(draft: Draft): MaybePromise<Position> {
     const key = draft.key && `${draft.log}\n${draft.key}`;
     const known = key && this.#keys.get(key);
     if (known) {
@@ -97,7 +130,11 @@ export class World {
     return position;
   }
 
-  #read(log: string, after: number, limit: number): Reading {
+  read(
+    log: string,
+    after: number,
+    limit: number,
+  ): MaybePromise<Reading> {
     const floor = this.#floors.get(log) ?? 0;
     const frames = this.frames.filter((frame) =>
       frame.log === log && frame.seq > after && frame.seq > floor
@@ -105,19 +142,19 @@ export class World {
     return { epoch: this.epoch, frames, floor };
   }
 
-  #tops(): Tops {
+  tops(): MaybePromise<Tops> {
     const tops = new Map<string, number>();
     for (const frame of this.frames) tops.set(frame.log, frame.seq);
     return { epoch: this.epoch, tops: [...tops], floor: 0 };
   }
 
   /** What is asked is looked up now or when it is answered, in turn. */
-  #ask<T>(look: () => T): Promise<T> {
+  #ask<T>(look: () => MaybePromise<T>): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     const early = this.questions.length % 2 === 0 ? look() : undefined;
     this.questions.push({
       answer: () => resolve(early ?? look()),
-      fail: () => reject(new PushError("unavailable", "simulated")),
+      fail: () => reject(simulated()),
     });
     return promise;
   }
@@ -179,11 +216,16 @@ export class World {
   }
 
   /** Loses its order: another epoch begins. */
-  renew(): void {
-    this.epoch = `e${Number(this.epoch.slice(1)) + 1}`;
+  renew(
+    epoch = `e${Number(this.epoch.slice(1)) + 1}`,
+  ): MaybePromise<void> {
+    this.epoch = epoch;
     this.frames = [];
     this.feedFloor = 0;
     this.#floors.clear();
     this.#keys.clear();
   }
+
+  /** Nothing comes after this. */
+  end(): MaybePromise<void> {}
 }

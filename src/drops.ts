@@ -1,0 +1,46 @@
+/**
+ * How connections end.
+ * @module
+ */
+import type { Connection } from "./connection.ts";
+import type { DropReason } from "./errors.ts";
+import type { Node } from "./node.ts";
+
+/**
+ * Ends a connection of this node and its response; false if a `beforeDrop` listener
+ * keeps it. `after`: when its client may come back, in ms.
+ */
+export function drop(
+  node: Node,
+  connection: Connection,
+  reason: DropReason,
+  after?: number,
+): boolean {
+  if (reason === "left" || reason === "expired" || reason === "kicked") {
+    if (!node.events.ask(connection, reason)) return false;
+  }
+  connection.flush();
+  // Its poll was answered by that, and it may have left.
+  if (connection.ended) return true;
+  const { sink } = connection;
+  node.remove(connection, reason);
+  connection.sink = undefined;
+  sink?.close(reason, after);
+  node.events.emit("drop", connection, reason);
+  return true;
+}
+
+/** Ends all connections of a subject at this node; how many there were. */
+export function dropSubject(
+  node: Node,
+  subject: string,
+  reason: DropReason,
+  after?: number,
+): number {
+  let count = 0;
+  for (const connection of [...node.connections.values()]) {
+    if (connection.identity?.subject !== subject || connection.ended) continue;
+    if (drop(node, connection, reason, after)) count++;
+  }
+  return count;
+}
