@@ -242,5 +242,6 @@ export class JetStreamFeed {
     if (last && Number(last) !== consumerSeq) {
       return "A message was not delivered.";
     }
+    this.fan.retry();
   }
 }
