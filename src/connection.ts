@@ -169,7 +169,8 @@ export class Connection {
    * @internal
    */
   beginAt(log: Log, seq: number): void {
-    if (seq > this.sent) (this.#begins ??= new Map()).set(log, seq);
+    // Above `cursor`, not only above `sent`: a `rewind` would go back past it.
+    if (seq > this.cursor) (this.#begins ??= new Map()).set(log, seq);
   }
 
   /**
@@ -179,7 +180,8 @@ export class Connection {
   join(log: Log, fromSent = false): void {
     if (!fromSent) {
       this.flush();
-      if (!this.settle()) this.beginAt(log, this.#host.applied);
+      this.settle();
+      this.beginAt(log, this.#host.applied);
     }
     this.logs.push(log);
   }

@@ -79,16 +79,22 @@ export function allowOrigin(
   headers.set("access-control-expose-headers", "retry-after");
 }
 
-/** Answers a preflight (WHATWG Fetch, 3.2.3) or a plain OPTIONS. */
-export function preflight(allow: string): Response {
+/**
+ * Answers a preflight (WHATWG Fetch, 3.2.3) or a plain OPTIONS; `headers` are those
+ * that a page may send.
+ */
+export function preflight(
+  allow: string,
+  headers =
+    "authorization, content-type, idempotency-key, last-event-id, push-key",
+): Response {
   return new Response(null, {
     status: 204,
     headers: {
       allow,
       "vary": "origin",
       "access-control-allow-methods": allow,
-      "access-control-allow-headers":
-        "authorization, content-type, idempotency-key, last-event-id, push-key",
+      "access-control-allow-headers": headers,
       "access-control-max-age": "7200",
     },
   });
@@ -124,6 +130,21 @@ function rangeOf(range: string): { type: string; q: number } {
   const weight = parameters.find((parameter) => parameter.startsWith("q="));
   const q = weight === undefined ? 1 : Number(weight.slice(2));
   return { type, q: q >= 0 && q <= 1 ? q : 0 };
+}
+
+/**
+ * Bun ends a response that is silent for 10 s. Its server, which Hono has as
+ * `env`, can make that longer for one request (255 s at most; 0 is for ever).
+ */
+export function liftIdleLimit(
+  env: unknown,
+  request: Request,
+  ms: number,
+): void {
+  const server = env as { timeout?: unknown } | undefined;
+  if (typeof server?.timeout !== "function") return;
+  const seconds = Math.ceil(ms / 1_000);
+  server.timeout(request, seconds > 255 ? 0 : seconds);
 }
 
 /** How much of a refused body is read, so that its sender sees the answer. */

@@ -10,7 +10,8 @@ import { createEngine } from "./engine.ts";
 import { PushError } from "./errors.ts";
 import { problem } from "./http.ts";
 import { servePage } from "./page/serve.ts";
-import { createRouter } from "./router.ts";
+import { bayeux } from "./protocol/bayeux.ts";
+import { createRouter, mountAll } from "./router.ts";
 
 /** How long clients get to read their `close` frames, in ms. */
 const GRACE = 1_000;
@@ -20,8 +21,10 @@ const engine = createEngine({
   ...config.engine,
   policy: { allow: () => true },
 });
-const app = new App()
-  .get("/healthz", (c) => c.text("ok"))
+const app = new App().get("/healthz", (c) => c.text("ok"));
+const protocols = [bayeux()];
+mountAll(app, protocols, engine, config.router);
+app
   .route("/push", createRouter(engine, config.router))
   .notFound(async (c) => {
     const page = await servePage(c.req.path);

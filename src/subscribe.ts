@@ -7,7 +7,7 @@ import type { Present } from "./channel.ts";
 import type { Connection } from "./connection.ts";
 import { PushError } from "./errors.ts";
 import { ndjson, sse } from "./frame.ts";
-import { negotiate } from "./http.ts";
+import { liftIdleLimit, negotiate } from "./http.ts";
 import { idOfKey } from "./key.ts";
 import { poll, POLL_HEADERS } from "./transport/poll.ts";
 import { stream, streamHeaders } from "./transport/stream.ts";
@@ -112,17 +112,6 @@ function head(transport: Transport): Response {
     ? POLL_HEADERS
     : streamHeaders(transport === "sse" ? sse : ndjson);
   return new Response(null, { headers });
-}
-
-/**
- * Bun ends a response that is silent for 10 s. Its server, which Hono has as
- * `env`, can make that longer for one request (255 s at most; 0 is for ever).
- */
-function liftIdleLimit(env: unknown, request: Request, ms: number): void {
-  const server = env as { timeout?: unknown } | undefined;
-  if (typeof server?.timeout !== "function") return;
-  const seconds = Math.ceil(ms / 1_000);
-  server.timeout(request, seconds > 255 ? 0 : seconds);
 }
 
 /** N11: who follows some channels. */

@@ -1,0 +1,61 @@
+/**
+ * Faye repeats what it saw no answer to: the same client, id, channel and data
+ * within 30 s are one message.
+ * @module
+ */
+import { createHash } from "../../deps.ts";
+
+/** How long a message is remembered, in ms. */
+const AGE = 30_000;
+/** How many are remembered per session. */
+const MOST = 1_000;
+
+interface Remembered {
+  readonly time: number;
+  readonly digest: string;
+  readonly outcome: Promise<unknown>;
+}
+
+/** What one client published lately, by the id of the message. */
+export class Repeats {
+  #remembered: Map<unknown, Remembered> | undefined;
+
+  /**
+   * Does `publish`, unless it was done for the same message; `again` is told
+   * before a repeat. A failure is forgotten, so a repeat may do better.
+   */
+  async once(
+    { id, channel, data, now }: {
+      id: unknown;
+      channel: string;
+      /** As JSON text. */
+      data: string;
+      now: number;
+    },
+    publish: () => Promise<unknown>,
+    again: () => void,
+  ): Promise<void> {
+    const digest = createHash("sha256").update(channel).update("\n")
+      .update(data).digest("base64");
+    const remembered = this.#remembered ??= new Map();
+    for (const [oldest, { time }] of remembered) {
+      if (remembered.size <= MOST && time > now - AGE) break;
+      remembered.delete(oldest);
+    }
+    const known = remembered.get(id);
+    if (known?.digest === digest) {
+      again();
+      await known.outcome;
+      return;
+    }
+    remembered.delete(id);
+    const entry = { time: now, digest, outcome: publish() };
+    remembered.set(id, entry);
+    try {
+      await entry.outcome;
+    } catch (error) {
+      if (remembered.get(id) === entry) remembered.delete(id);
+      throw error;
+    }
+  }
+}
