@@ -39,7 +39,7 @@ export async function connect(
   const { connection } = session;
   // One connect and no other: the former one ends, with nothing in its hands.
   connection.detach();
-  prove(session, message);
+  prove(session, message, exchange.alone);
   const again = session.connected;
   session.connected = true;
   session.lastConnect = message.id;

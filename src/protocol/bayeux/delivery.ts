@@ -15,23 +15,32 @@ import type { Session } from "./session.ts";
  * A connect comes, and decides what has become of the events handed out before it.
  * With the ack extension it says so. Without, one with the former one's id (Faye
  * repeats it) or with `advice.timeout: 0` (CometD sends that exactly when the
- * former one failed) means that the last reply was lost; any other, that it came.
+ * former one failed; Faye, when it sends others along) means that the last reply was
+ * lost; any other, that it came. `alone`: no others are in its request.
  */
-export function prove(session: Session, message: Message): void {
+export function prove(
+  session: Session,
+  message: Message,
+  alone: boolean,
+): void {
   const { connection, acks } = session;
   if (acks) {
     const seq = acks.received(fieldsOf(message.ext).ack);
     if (seq !== undefined) arrived(connection, seq);
     connection.rewind();
-  } else if (session.connected && failed(session, message)) {
+  } else if (session.connected && failed(session, message, alone)) {
     connection.rewind();
   } else connection.confirm();
   session.rode = session.unproved = false;
 }
 
-function failed(session: Session, { id, advice }: Message): boolean {
+function failed(
+  session: Session,
+  { id, advice }: Message,
+  alone: boolean,
+): boolean {
   if (id !== undefined && id === session.lastConnect) return true;
-  return fieldsOf(advice).timeout === 0;
+  return alone && fieldsOf(advice).timeout === 0;
 }
 
 function arrived(connection: Connection, seq: number): void {

@@ -32,6 +32,26 @@ test("a connect with timeout 0 after another says that its reply was lost (Comet
   assertEquals(dataOf(await peer.connect()), [3]);
 });
 
+test("timeout 0 beside other messages says nothing: Faye sends it so that they need not wait", async () => {
+  await using world = new World();
+  const peer = await Peer.connected(world, "/a");
+  await world.engine.publish("a", 1);
+  assertEquals(dataOf(await peer.connect()), [1]);
+  const connect = peer.message("/meta/connect", {
+    connectionType: "long-polling",
+    advice: { timeout: 0 },
+  });
+  const publish = peer.message("/b", { data: 2 });
+  assertEquals(dataOf(await peer.send(connect, publish)), []);
+  // What it repeats has the same id.
+  await world.engine.publish("a", 3);
+  const next = peer.message("/meta/connect", {
+    connectionType: "long-polling",
+  });
+  assertEquals(dataOf(await peer.send(next)), [3]);
+  assertEquals(dataOf(await peer.send(next, publish)), [3]);
+});
+
 test("the first connect has timeout 0 too, and proves what came before it", async () => {
   await using world = new World();
   const peer = new Peer(world);
