@@ -7,7 +7,7 @@ import { news, oneOfSeveral, usual } from "./advice.ts";
 import { isBehind, LOST, prove, take } from "./delivery.ts";
 import type { Exchange } from "./exchange.ts";
 import { extend } from "./ext.ts";
-import { TRANSPORTS } from "./handshake.ts";
+import { isTransport, OFFERED } from "./handshake.ts";
 import { type Held, HeldConnect } from "./held.ts";
 import {
   type Advice,
@@ -30,10 +30,9 @@ export async function connect(
 ): Promise<string | undefined> {
   const session = await exchange.session(message);
   const type = message.connectionType;
-  if (typeof type !== "string" || !TRANSPORTS.includes(type)) {
+  if (!isTransport(type)) {
     const named = typeof type === "string" && /^[\w-]{1,40}$/.test(type);
-    const text = `Offered are ${TRANSPORTS.join(" and ")}`;
-    throw new Refusal(301, named ? type : "", text);
+    throw new Refusal(301, named ? type : "", OFFERED);
   }
   const { engine, settings, browsers } = exchange.server;
   const { connection } = session;

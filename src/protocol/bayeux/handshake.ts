@@ -17,10 +17,18 @@ import {
 import { Session } from "./session.ts";
 
 /** The transports there are; WebSocket is not one of them. */
-export const TRANSPORTS: readonly string[] = [
-  "long-polling",
-  "callback-polling",
-];
+const TRANSPORTS: readonly string[] = ["long-polling", "callback-polling"];
+
+/** What Faye calls long-polling from pages of other origins. */
+const CROSS_ORIGIN = "cross-origin-long-polling";
+
+/** What a client that names no transport of ours is told. */
+export const OFFERED: string = `Offered are ${TRANSPORTS.join(" and ")}`;
+
+/** Whether a connection type is one of ours. */
+export function isTransport(type: unknown): boolean {
+  return type === CROSS_ORIGIN || TRANSPORTS.includes(type as string);
+}
 
 /** A reply, and the events that go after it. */
 export interface Greeting {
@@ -33,7 +41,7 @@ export async function handshake(
   exchange: Exchange,
   message: Message,
 ): Promise<Greeting> {
-  checkOffer(message);
+  const types = checkOffer(message);
   const { engine, settings, sessions } = exchange.server;
   const ext = fieldsOf(message.ext);
   const bound = settings.identify !== undefined;
@@ -62,7 +70,9 @@ export async function handshake(
     successful: true,
     version: "1.0",
     minimumVersion: "1.0",
-    supportedConnectionTypes: TRANSPORTS,
+    supportedConnectionTypes: types.includes(CROSS_ORIGIN)
+      ? [...TRANSPORTS, CROSS_ORIGIN]
+      : TRANSPORTS,
     clientId: connection.key,
     ...(ack && { ext: { ack: true } }),
     advice,
@@ -73,8 +83,8 @@ export async function handshake(
   return { reply, events };
 }
 
-/** The client and we must speak the same (protocol text 4.1.1). */
-function checkOffer(message: Message): void {
+/** The client and we must speak the same (4.1.1); the types that it names. */
+function checkOffer(message: Message): unknown[] {
   const { version, minimumVersion, supportedConnectionTypes } = message;
   if (typeof version !== "string") {
     throw new Refusal(400, "version", "A handshake names its version", NONE);
@@ -87,12 +97,11 @@ function checkOffer(message: Message): void {
   const types: unknown[] = Array.isArray(supportedConnectionTypes)
     ? supportedConnectionTypes
     : [];
-  if (types.some((type) => TRANSPORTS.includes(type as string))) return;
+  if (types.some(isTransport)) return types;
   const named = types.filter((type) =>
     typeof type === "string" && /^[\w-]{1,40}$/.test(type)
   ).slice(0, 8);
-  const text = `Offered are ${TRANSPORTS.join(" and ")}`;
-  throw new Refusal(301, named.join(), text, NONE);
+  throw new Refusal(301, named.join(), OFFERED, NONE);
 }
 
 /** Whoever is not let in stops; who may be later comes back. */

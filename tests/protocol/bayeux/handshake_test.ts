@@ -72,6 +72,17 @@ test("a handshake without a connection type in common fails, and ends there (4.1
   assertEquals(world.engine.connections.size, 0);
 });
 
+test("Faye's name for long-polling from another origin is offered to who knows it", async () => {
+  await using world = new World();
+  const types = ["cross-origin-long-polling"];
+  const peer = new Peer(world);
+  const reply = await peer.handshake({ supportedConnectionTypes: types });
+  const offered = ["long-polling", "callback-polling", ...types];
+  assertEquals(reply.supportedConnectionTypes, offered);
+  const [connect] = await peer.connect({ connectionType: types[0] });
+  assert(connect.successful);
+});
+
 test("a handshake names a version that we speak", async () => {
   await using world = new World();
   const shake = (fields: Record<string, unknown>) =>
