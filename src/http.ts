@@ -132,21 +132,6 @@ function rangeOf(range: string): { type: string; q: number } {
   return { type, q: q >= 0 && q <= 1 ? q : 0 };
 }
 
-/**
- * Bun ends a response that is silent for 10 s. Its server, which Hono has as
- * `env`, can make that longer for one request (255 s at most; 0 is for ever).
- */
-export function liftIdleLimit(
-  env: unknown,
-  request: Request,
-  ms: number,
-): void {
-  const server = env as { timeout?: unknown } | undefined;
-  if (typeof server?.timeout !== "function") return;
-  const seconds = Math.ceil(ms / 1_000);
-  server.timeout(request, seconds > 255 ? 0 : seconds);
-}
-
 /** How much of a refused body is read, so that its sender sees the answer. */
 const DRAIN_BYTES = 16_777_216;
 
@@ -189,4 +174,19 @@ export async function readText(
 export async function drain(request: Request): Promise<void> {
   if (!request.body || request.bodyUsed) return;
   await readText(request, 0).catch(() => {});
+}
+
+/**
+ * Bun ends a response that is silent for 10 s. Its server, which Hono has as
+ * `env`, can make that longer for one request (255 s at most; 0 is for ever).
+ */
+export function liftIdleLimit(
+  env: unknown,
+  request: Request,
+  ms: number,
+): void {
+  const server = env as { timeout?: unknown } | undefined;
+  if (typeof server?.timeout !== "function") return;
+  const seconds = Math.ceil(ms / 1_000);
+  server.timeout(request, seconds > 255 ? 0 : seconds);
 }

@@ -1,7 +1,7 @@
 /**
- * The stand-alone server: the native protocol at `/push`, set up by environment
- * variables. Its default export serves under `deno serve` and `bun run`; for
- * `deno run`, which serves nothing by itself, there is `start.ts`.
+ * The stand-alone server: the native protocol at `/push`, others at their own paths,
+ * set up by environment variables. Its default export serves under `deno serve` and
+ * `bun run`; for `deno run`, which serves nothing by itself, there is `start.ts`.
  * @module
  */
 import { isLoopback, readConfig } from "./config.ts";
@@ -16,22 +16,22 @@ import { createRouter, mountAll } from "./router.ts";
 /** How long clients get to read their `close` frames, in ms. */
 const GRACE = 1_000;
 
-const config = configure();
+const config = configure(() => readConfig(process.env));
+const protocols = configure(() => [bayeux()]);
 const engine = createEngine({
   ...config.engine,
   policy: { allow: () => true },
 });
-const app = new App().get("/healthz", (c) => c.text("ok"));
-const protocols = [bayeux()];
+const app = new App()
+  .get("/healthz", (c) => c.text("ok"))
+  .route("/push", createRouter(engine, config.router));
 mountAll(app, protocols, engine, config.router);
-app
-  .route("/push", createRouter(engine, config.router))
-  .notFound(async (c) => {
-    const page = await servePage(c.req.path);
-    if (page) return page;
-    const detail = "The channels are at /push: GET /push/CHANNEL.";
-    return problem(new PushError("not_found", detail));
-  });
+app.notFound(async (c) => {
+  const page = await servePage(c.req.path);
+  if (page) return page;
+  const detail = "The channels are at /push: GET /push/CHANNEL.";
+  return problem(new PushError("not_found", detail));
+});
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.on(signal, () => void shutdown());
@@ -66,9 +66,9 @@ export default {
   },
 } satisfies Server as Server;
 
-function configure(): ReturnType<typeof readConfig> {
+function configure<T>(read: () => T): T {
   try {
-    return readConfig(process.env);
+    return read();
   } catch (error) {
     console.error(`halley: ${(error as Error).message}`);
     process.exit(1);

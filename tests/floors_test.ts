@@ -12,6 +12,7 @@ const floors = [
     "errors.ts",
     "neighbour.ts",
     "page/html.ts",
+    "protocol/affinity.ts",
     "position.ts",
     "protocol/bayeux/message.ts",
     "runtime.ts",

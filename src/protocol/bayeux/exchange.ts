@@ -80,10 +80,12 @@ export class Exchange implements Arrival {
     return new Request(request.url, { headers });
   }
 
-  /** The browser it comes from; one that is new gets a cookie. */
+  /**
+   * The browser it comes from, which is told so: it may be new, or a proxy that
+   * keeps sessions on their nodes may have made its cookie up.
+   */
   browser(): string {
-    if (this.#browser !== undefined) return this.#browser;
-    const browser = newKey();
+    const browser = this.#browser ?? newKey();
     const secure = this.request.url.startsWith("https:");
     // Pages of other sites send it only so, and only over TLS.
     const site = secure ? "; Secure; SameSite=None" : "; SameSite=Lax";

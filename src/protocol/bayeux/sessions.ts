@@ -5,11 +5,9 @@
 import type { Connection } from "../../connection.ts";
 import type { Engine } from "../../engine.ts";
 import { idOfKey, isKey } from "../../key.ts";
+import { Affinity } from "../affinity.ts";
 import type { Session } from "./session.ts";
 
-/** How many lost sessions, in how many ms, are told to the operator. */
-const MANY = 3;
-const WINDOW = 10_000;
 /** How many sessions that ended here are remembered. */
 const ENDED = 1_000;
 
@@ -19,12 +17,12 @@ export class Sessions {
   readonly #of = new WeakMap<Connection, Session>();
   /** Ids of sessions that ended here: they were not lost on the way. */
   readonly #ended = new Set<string>();
-  /** When clients came whose sessions are not known, in ms since 1970. */
-  #lost: number[] = [];
+  readonly #affinity: Affinity;
 
   /** Those of one engine. */
   constructor(engine: Engine) {
     this.#engine = engine;
+    this.#affinity = new Affinity((error) => engine.node.fail(error));
     engine.on("drop", (connection) => {
       if (!this.#of.has(connection)) return;
       this.#ended.add(connection.id);
@@ -49,24 +47,13 @@ export class Sessions {
   }
 
   /**
-   * A client is sent to begin anew. Where that happens again and again, requests of
-   * one session go to several nodes.
+   * A client is sent to begin anew. Where that happens again and again, the requests
+   * of one session go to several nodes.
    */
   missed(clientId: unknown, now: number): void {
     if (typeof clientId !== "string" || !isKey(clientId)) return;
     if (this.#ended.has(idOfKey(clientId))) return;
-    this.#lost = this.#lost.filter((time) => time > now - WINDOW);
-    this.#lost.push(now);
-    if (this.#lost.length <= MANY) return;
-    this.#engine.node.fail(
-      new Error(
-        `bayeux: ${this.#lost.length} clients in ${WINDOW / 1_000} s came ` +
-          "with sessions that are not here and have to handshake again: no " +
-          "session affinity. Unless this server has just been restarted, have " +
-          "the load balancer hash the cookie BAYEUX_BROWSER.",
-      ),
-    );
-    this.#lost = [];
+    this.#affinity.lost(clientId, now);
   }
 }
 

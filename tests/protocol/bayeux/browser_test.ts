@@ -18,7 +18,7 @@ async function another(peer: Peer, ...channels: string[]): Promise<Peer> {
   return other;
 }
 
-test("a handshake sets the cookie once per browser", async () => {
+test("a handshake sets the cookie, to what it is if there is one", async () => {
   await using world = new World();
   const peer = new Peer(world);
   const first = await peer.post(SHAKE);
@@ -27,7 +27,14 @@ test("a handshake sets the cookie once per browser", async () => {
     /^BAYEUX_BROWSER=[0-9A-Za-z]{24}; Path=\/; HttpOnly; SameSite=Lax$/,
   );
   const second = await peer.post(SHAKE);
-  assertEquals(second.headers.get("set-cookie"), null);
+  const again = second.headers.get("set-cookie");
+  assertEquals(again, first.headers.get("set-cookie"));
+  peer.cookie = "BAYEUX_BROWSER=made-up-by_a-proxy";
+  const made = await peer.post(SHAKE);
+  assertMatch(
+    made.headers.get("set-cookie")!,
+    /^BAYEUX_BROWSER=made-up-by_a-proxy; Path=\/;/,
+  );
   const connect = await peer.post(
     JSON.stringify({ channel: "/meta/connect" }),
   );
