@@ -36,12 +36,14 @@ export async function connect(
   }
   const { engine, settings, browsers } = exchange.server;
   const { connection } = session;
+  const away = !connection.sink;
   // One connect and no other: the former one ends, with nothing in its hands.
   connection.detach();
   prove(session, message, exchange.alone);
   const again = session.connected;
   session.connected = true;
   session.lastConnect = message.id;
+  session.repeats.forget(exchange.received);
   if (isBehind(connection, settings.maxQueue)) {
     engine.drop(connection.id, "slow");
     throw unknownClient(connection.key);
@@ -74,7 +76,7 @@ export async function connect(
       browsers.release(session.browser);
       resolve(body);
     });
-    if (again) engine.node.events.emit("return", connection);
+    if (away) engine.node.events.emit("return", connection);
     sink.begin();
   });
 }

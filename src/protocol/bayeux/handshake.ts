@@ -77,7 +77,7 @@ export async function handshake(
     ...(ack && { ext: { ack: true } }),
     advice,
   });
-  const events = settings.handshakeMessages ? take(session) : "";
+  const events = settings.handshakeMessages && !ack ? take(session) : "";
   if (events === LOST || events === "") return { reply, events: "" };
   reply["x-messages"] = JSON.parse(`[${events.slice(0, -1)}]`).length;
   return { reply, events };

@@ -34,7 +34,8 @@ export interface Held {
 
 /** Holds one connect; answered once, as the inside of a JSON array. */
 export class HeldConnect implements Sink {
-  readonly transport = "bayeux";
+  /** `long-polling` or `callback-polling`. */
+  readonly transport: string;
   readonly #server: Server;
   readonly #session: Session;
   readonly #held: Held;
@@ -51,6 +52,7 @@ export class HeldConnect implements Sink {
     held: Held,
     resolve: (body: string | undefined) => void,
   ) {
+    this.transport = held.message.connectionType as string;
     this.#server = server;
     this.#session = session;
     this.#held = held;

@@ -70,7 +70,7 @@ export interface BayeuxOptions {
   /**
    * Whether what is sent to a session by `connect` listeners comes with the reply
    * to its handshake, counted by `x-messages`, rather than with its first connect
-   * (default false; CometD 3.1 and newer, and Faye).
+   * (default false; for CometD 3.1 and newer, and Faye; not with acknowledgements).
    */
   readonly handshakeMessages?: boolean;
   /**

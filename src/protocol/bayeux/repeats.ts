@@ -8,12 +8,13 @@ import { createHash } from "../../deps.ts";
 /** How long a message is remembered, in ms. */
 const AGE = 30_000;
 /** How many are remembered per session. */
-const MOST = 1_000;
+const MOST = 512;
 
 interface Remembered {
   readonly time: number;
   readonly digest: string;
-  readonly outcome: Promise<unknown>;
+  /** How it goes, as long as that is not known. */
+  outcome: Promise<unknown> | undefined;
 }
 
 /** What one client published lately, by the id of the message. */
@@ -37,25 +38,37 @@ export class Repeats {
   ): Promise<void> {
     const digest = createHash("sha256").update(channel).update("\n")
       .update(data).digest("base64");
+    this.forget(now);
     const remembered = this.#remembered ??= new Map();
-    for (const [oldest, { time }] of remembered) {
-      if (remembered.size <= MOST && time > now - AGE) break;
-      remembered.delete(oldest);
-    }
     const known = remembered.get(id);
     if (known?.digest === digest) {
       again();
       await known.outcome;
       return;
     }
+    // The newest is last.
     remembered.delete(id);
-    const entry = { time: now, digest, outcome: publish() };
+    if (remembered.size === MOST) {
+      remembered.delete(remembered.keys().next().value);
+    }
+    const entry: Remembered = { time: now, digest, outcome: publish() };
     remembered.set(id, entry);
     try {
       await entry.outcome;
+      entry.outcome = undefined;
     } catch (error) {
       if (remembered.get(id) === entry) remembered.delete(id);
       throw error;
     }
+  }
+
+  /** Forgets what is too old at `now`, in ms since 1970. */
+  forget(now: number): void {
+    if (!this.#remembered) return;
+    for (const [id, { time }] of this.#remembered) {
+      if (time > now - AGE) return;
+      this.#remembered.delete(id);
+    }
+    this.#remembered = undefined;
   }
 }

@@ -238,6 +238,36 @@ test("who is dropped by the server stays away", async () => {
   assertEquals(reply.advice.reconnect, "none");
 });
 
+test("a server that ends silent responses is told how long this one may be silent", async () => {
+  await using world = new World({ timeout: 45_000 });
+  const peer = await Peer.connected(world);
+  const asked: unknown[] = [];
+  const env = {
+    timeout: (request: Request, seconds: number) =>
+      asked.push([request.method, seconds]),
+  };
+  const message = peer.message("/meta/connect", {
+    connectionType: "long-polling",
+  });
+  const request = new Request("http://halley/", {
+    method: "POST",
+    body: JSON.stringify(message),
+  });
+  const held = Promise.resolve(world.app.fetch(request, env));
+  await world.pass(45_000);
+  assertEquals((await held).status, 200);
+  assertEquals(asked, [["POST", 55]]);
+});
+
+test("a held session says how it is parked", async () => {
+  await using world = new World();
+  const peer = await Peer.connected(world);
+  void peer.connect();
+  await settle();
+  const [connection] = world.engine.connections.values();
+  assertEquals(connection!.transport, "long-polling");
+});
+
 test("each wait is told to listeners as away and return", async () => {
   await using world = new World();
   const seen: string[] = [];

@@ -200,6 +200,42 @@ test("a repeat within 30 s is published once, and answered as the first", async 
   assertEquals(await count(), 6);
 });
 
+test("of a client that publishes much the newest are remembered", async () => {
+  await using world = new World();
+  const peer = await Peer.connected(world);
+  const batch = Array.from(
+    { length: 600 },
+    (_, i) => peer.message("/a", { data: i }),
+  );
+  await peer.send(...batch);
+  await peer.send(batch[599], batch[500], batch[0]);
+  const { frames } = await world.engine.history("a");
+  assertEquals(frames.length, 601);
+  assertEquals(frames.at(-1)!.data, "0");
+});
+
+test("a publish that failed is no repeat: it may do better", async () => {
+  let allowed = false;
+  const policy = { allow: () => true };
+  await using world = new World({}, { policy });
+  world.engine.channel("a", {
+    schema: {
+      "~standard": {
+        version: 1,
+        vendor: "test",
+        validate: (value) =>
+          allowed ? { value } : { issues: [{ message: "not yet" }] },
+      },
+    },
+  });
+  const peer = await Peer.connected(world);
+  const message = peer.message("/a", { data: 1 });
+  assertEquals((await peer.send(message))[0].successful, false);
+  allowed = true;
+  assert((await peer.send(message))[0].successful);
+  assertEquals((await world.engine.history("a")).frames.length, 1);
+});
+
 test("two copies of a publish at the same time are one", async () => {
   await using world = new World();
   const peer = await Peer.connected(world);
