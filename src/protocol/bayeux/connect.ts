@@ -20,6 +20,9 @@ import {
 } from "./message.ts";
 import type { Session } from "./session.ts";
 
+/** The longest pause that a client may ask for, in ms. */
+const LONGEST = 600_000;
+
 /**
  * Answers a connect: with events and the reply, as the inside of a JSON array, or
  * not at all if the client has gone. It may take up to the timeout.
@@ -48,7 +51,7 @@ export async function connect(
     engine.drop(connection.id, "slow");
     throw unknownClient(connection.key);
   }
-  const interval = askedFor(message, "interval");
+  const interval = askedFor(message, "interval") ?? 0;
   const timeout = askedFor(message, "timeout") ?? settings.timeout;
   // Alone in its request, or others' replies would wait with it; and not the first
   // of a session, whose client wants to know that it is connected.
@@ -58,7 +61,7 @@ export async function connect(
     wait = 0;
     advice = oneOfSeveral(settings);
   }
-  const pause = Math.max(interval ?? 0, advice.interval!);
+  const pause = Math.max(Math.min(interval, LONGEST), advice.interval!);
   connection.linger = pause + settings.maxInterval;
   const reply = () => answer(exchange, session, message, advice);
   if (wait === 0) {
@@ -86,13 +89,13 @@ function answer(
   exchange: Exchange,
   session: Session,
   message: Message,
-  usual: Advice,
+  advised: Advice,
 ): string {
   const { engine } = exchange.server;
   const { acks, connection } = session;
   const asked = message.advice !== undefined;
   if (asked) session.advised = "";
-  const advice = news(session, usual);
+  const advice = news(session, advised);
   const reply: Reply = replyTo(message, {
     successful: true,
     ...(advice && { advice }),

@@ -18,9 +18,6 @@ import {
 } from "./message.ts";
 import type { Session } from "./session.ts";
 
-/** How long after its deadline it may wait for a read of the backplane, in ms. */
-const GRACE = 10_000;
-
 /** A connect that is to be held. */
 export interface Held {
   readonly message: Message;
@@ -80,14 +77,15 @@ export class HeldConnect implements Sink {
   }
 
   sweep(now: number): void {
+    const { engine } = this.#server;
     if (this.#idle(now)) {
-      const { engine } = this.#server;
-      return void engine.drop(this.#session.connection.id, "kicked");
+      if (engine.drop(this.#session.connection.id, "kicked")) return;
+      // A `beforeDrop` listener keeps it.
+      this.#session.active = now;
     }
     this.#answer(now >= Math.min(this.#deadline, this.#lazyUntil));
-    if (!this.#open) return;
-    if (now < this.#deadline) this.#server.engine.wake(this.#deadline);
-    else if (now >= this.#deadline + GRACE) this.close("unavailable");
+    // The timer may have rung too early for it.
+    if (this.#open) engine.wake(this.#deadline);
   }
 
   /**
@@ -121,8 +119,6 @@ export class HeldConnect implements Sink {
     if (!due && this.#maySleep()) return;
     const events = take(this.#session);
     if (events === LOST) return this.#lost();
-    // What is being read comes with a flush of its own.
-    if (connection.reading > 0 && events === "") return;
     if (events === "") {
       if (!due) return;
       connection.settle();

@@ -213,6 +213,11 @@ test("the interval that a client asks for keeps its session until then", async (
   assert((await peer.connect({ advice: { timeout: 0 } }))[0].successful);
   await world.pass(6_000);
   assertEquals(world.engine.connections.size, 0);
+  // Nobody stays for ever.
+  const other = await Peer.connected(world);
+  await other.connect({ advice: { timeout: 0, interval: 1e15 } });
+  await world.pass(606_000);
+  assertEquals(world.engine.connections.size, 0);
 });
 
 test("a shutdown sends held clients to another handshake, later", async () => {

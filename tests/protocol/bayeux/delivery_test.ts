@@ -1,5 +1,6 @@
 /** What counts as received without the ack extension, and what rides on replies. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { HandBackplane } from "../../hand_backplane.ts";
 import { test } from "../../harness.ts";
 import { dataOf, Peer, settle, World } from "./peer.ts";
 
@@ -168,6 +169,43 @@ test("where a log has lost what a client has not had, its session ends with 402"
   assertEquals(reply.advice, { reconnect: "handshake", interval: 0 });
   assertEquals(more, []);
   assertEquals(ended, ["slow"]);
+});
+
+test("another order ends every session with 402, held or away", async () => {
+  const backplane = new HandBackplane({ readable: false });
+  await using world = new World({}, { backplane });
+  const held = await Peer.connected(world, "/a");
+  const away = await Peer.connected(world, "/a");
+  const silent = await Peer.connected(world, "/a");
+  const answer = held.connect();
+  await settle();
+  backplane.renew("another");
+  for (const [reply, ...more] of [await answer, await away.connect()]) {
+    assertMatch(reply.error, /^402:/);
+    assertEquals(reply.advice, { reconnect: "handshake", interval: 0 });
+    assertEquals(more, []);
+  }
+  // What it publishes is published; its next connect is told.
+  const replies = await silent.publish("/b", 1);
+  assertEquals(replies.map(({ successful }) => successful), [true]);
+  assertMatch((await silent.connect())[0].error, /^402:/);
+  assertEquals(world.engine.connections.size, 0);
+});
+
+test("what has to be read first comes when it has been read", async () => {
+  const backplane = new HandBackplane();
+  await using world = new World({}, { backplane, history: { age: 1_000 } });
+  const peer = await Peer.connected(world, "/a");
+  for (let i = 0; i < 6; i++) await world.engine.publish("a", i);
+  await world.pass(3_000);
+  // Nothing is there yet: it is answered in time, and asks again.
+  const first = peer.connect({ advice: { timeout: 1_000 } });
+  await world.pass(1_000);
+  assertEquals(dataOf(await first), []);
+  const second = peer.connect();
+  await settle();
+  await backplane.answerAll();
+  assertEquals(dataOf(await second), [0, 1, 2, 3, 4, 5]);
 });
 
 test("a client with room loses nothing, however small the log", async () => {

@@ -77,6 +77,22 @@ test("a session that does nothing but connect is ended after its period", async 
   assertEquals(world.engine.connections.size, 0);
 });
 
+test("a session that a listener keeps goes on, and may be idle as long again", async () => {
+  await using world = new World({
+    timeout: 4_000,
+    activity: { period: 10_000 },
+  });
+  let asked = 0;
+  world.engine.on("beforeDrop", () => ++asked < 0);
+  const peer = await Peer.connected(world);
+  for (let i = 0; i < 4; i++) {
+    const held = peer.connect();
+    await world.pass(4_000);
+    assertEquals((await held)[0].successful, true);
+  }
+  assertEquals(asked, 1);
+});
+
 test("what a session is sent counts as activity where that is wanted", async () => {
   await using world = new World({
     timeout: 4_000,

@@ -131,7 +131,7 @@ for (const kind of ["cometd", "faye", "ack"] as const) {
           : [...new Set(client.heard)];
         assertEquals(heard, all);
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 }
