@@ -64,6 +64,12 @@ export type { Connection } from "./src/connection.ts";
 export type { Sink } from "./src/sink.ts";
 export type { Protocol } from "./src/protocol.ts";
 export { comet4j, type Comet4jOptions } from "./src/protocol/comet4j.ts";
+export { bayeux } from "./src/protocol/bayeux.ts";
+export type {
+  BayeuxCall,
+  BayeuxCallHandler,
+  BayeuxOptions,
+} from "./src/protocol/bayeux/options.ts";
 export type { Candidate, EngineEvents } from "./src/events.ts";
 export type {
   Chunk,

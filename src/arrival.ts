@@ -213,7 +213,18 @@ function follow(
     log !== node.logs.all && log.name !== privateLog(connection.id) &&
     !wanted.delete(log.name)
   );
-  for (const name of wanted) {
+  begin(node, connection, wanted, fromSent);
+  // Only now: who changes names has not been absent in between.
+  for (const log of unwanted) node.unfollow(connection, log);
+}
+
+function begin(
+  node: Node,
+  connection: Connection,
+  names: Iterable<string>,
+  fromSent: boolean,
+): void {
+  for (const name of names) {
     // A listener may have dropped it.
     if (connection.ended) return;
     const own = name.startsWith("$");
@@ -223,6 +234,31 @@ function follow(
     if (own) log.lost = Math.max(log.lost, log.floor);
     else node.events.emit("subscribe", connection, name);
   }
-  // Only now: who changes names has not been absent in between.
-  for (const log of unwanted) node.unfollow(connection, log);
+}
+
+/**
+ * Makes a connection follow more channels and patterns, from the present on. A
+ * refusal is a `PushError`, and changes nothing.
+ */
+export function subscribe(
+  node: Node,
+  connection: Connection,
+  names: readonly string[],
+): void {
+  const all = new Set([...connection.channels, ...names]);
+  checkChannels(node, all);
+  for (const name of connection.channels) all.delete(name);
+  begin(node, connection, all, false);
+}
+
+/** Makes a connection follow some channels and patterns no more. */
+export function unsubscribe(
+  node: Node,
+  connection: Connection,
+  names: readonly string[],
+): void {
+  for (const log of [...connection.logs]) {
+    const named = !log.name.startsWith("$") && names.includes(log.name);
+    if (named) node.unfollow(connection, log);
+  }
 }

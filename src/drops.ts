@@ -3,6 +3,7 @@
  * @module
  */
 import type { Connection } from "./connection.ts";
+import type { DrainHost } from "./drain.ts";
 import type { DropReason } from "./errors.ts";
 import type { Node } from "./node.ts";
 
@@ -43,4 +44,13 @@ export function dropSubject(
     if (drop(node, connection, reason, after)) count++;
   }
   return count;
+}
+
+/** The connections of this node alone, for a drain: other nodes keep theirs. */
+export function endsHere(node: Node): DrainHost {
+  const { connections } = node;
+  return {
+    connections,
+    drop: (id, ...how) => drop(node, connections.get(id)!, ...how),
+  };
 }

@@ -15,8 +15,8 @@ import {
   type PublishOptions,
 } from "./channel.ts";
 import type { Connection } from "./connection.ts";
-import { type CloseOptions, Drain, type DrainHost } from "./drain.ts";
-import { drop, dropSubject } from "./drops.ts";
+import { type CloseOptions, Drain } from "./drain.ts";
+import { drop, dropSubject, endsHere } from "./drops.ts";
 import { type DropReason, PushError } from "./errors.ts";
 import type { EngineEvents } from "./events.ts";
 import { readHistory } from "./history.ts";
@@ -262,18 +262,10 @@ export class Engine {
     const { node } = this;
     if (node.drain) node.drain.hurry(options.over);
     else {
-      node.drain = new Drain(this.#here(), node.settings, options);
+      node.drain = new Drain(endsHere(node), node.settings, options);
       node.events.emit("drain", node.connections.size);
     }
     return await (this.#closed ??= this.#end(node.drain));
-  }
-
-  /** For a drain: it leaves alone what other nodes have. */
-  #here(): DrainHost {
-    const { connections } = this;
-    const end: DrainHost["drop"] = (id, ...how) =>
-      drop(this.node, connections.get(id)!, ...how);
-    return { connections, drop: end };
   }
 
   async #end(drain: Drain): Promise<void> {

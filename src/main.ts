@@ -14,6 +14,7 @@ import { servePage } from "./page/serve.ts";
 import type { Policy } from "./policy.ts";
 import { healthz, readyz } from "./probes.ts";
 import { metrics } from "./prometheus.ts";
+import { bayeux } from "./protocol/bayeux.ts";
 import { comet4j } from "./protocol/comet4j.ts";
 import { createRouter, mountAll } from "./router.ts";
 import { openBackplane } from "./storage.ts";
@@ -24,7 +25,10 @@ const GRACE = 1_000;
 const everybody: Policy = { allow: () => true };
 const config = await attempt(() => readConfig(process.env));
 const log = config.log && jsonLogger(config.log);
-const protocols = await attempt(() => [comet4j({ channels: config.channels })]);
+const protocols = await attempt(() => [
+  bayeux(),
+  comet4j({ channels: config.channels }),
+]);
 const engine = await attempt(async () => {
   const backplane = await openBackplane(config);
   return createEngine({
