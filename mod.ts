@@ -60,6 +60,10 @@ export type {
 } from "./src/frame.ts";
 export type { Bounds } from "./src/log.ts";
 export type { Action, Identity, Policy } from "./src/policy.ts";
+export { jwt, type JwtOptions } from "./src/jwt.ts";
+export type { Jwk } from "./src/jwk.ts";
+export type { Algorithm } from "./src/token.ts";
+export { covers } from "./src/name.ts";
 export { createRouter, type RouterOptions } from "./src/router.ts";
 export type { Callers } from "./src/http.ts";
 export {

@@ -79,6 +79,7 @@ export async function connect<T>(
   known = find(node, id, identity);
   if (!known) checkRoom(node);
   const connection = known ?? new Connection(node, id, key, identity);
+  connection.identity = identity;
   const returns = known && !known.sink;
   connection.detach();
   if (!known) {

@@ -38,6 +38,23 @@ export function takeApart(
   }
 }
 
+/** Who a request comes from; rejects if that is over, or not known. */
+export async function identify(
+  engine: Engine,
+  request: Request,
+): Promise<Identity | undefined> {
+  const identity = await engine.policy.identify?.(request);
+  if (!identity) return undefined;
+  const { barred, settings: { clock } } = engine.node;
+  if (clock.now() >= (identity.expires ?? Infinity)) {
+    throw new PushError("token_expired");
+  }
+  if (barred.has(identity, request.headers.has("last-event-id"))) {
+    throw new PushError("kicked", "You were sent away: sign in again.");
+  }
+  return identity;
+}
+
 /** Throws unless the policy lets `identity` do this. */
 export async function demand(
   engine: Engine,

@@ -15,7 +15,7 @@ import {
   type PublishOptions,
 } from "./channel.ts";
 import type { Connection } from "./connection.ts";
-import { type DropReason, PushError } from "./errors.ts";
+import { codes, type DropReason, PushError } from "./errors.ts";
 import type { EngineEvents } from "./events.ts";
 import { readHistory } from "./history.ts";
 import { ALL, privateLog, subscriptionFault } from "./name.ts";
@@ -26,6 +26,7 @@ import type { Policy } from "./policy.ts";
 import { announcePresence, presentIn } from "./presence.ts";
 import { checkChannel, Publisher, refuse } from "./publisher.ts";
 import { checkRuntime } from "./runtime.ts";
+import { sweep } from "./sweep.ts";
 
 /** How often old messages and absent connections are looked for, in ms. */
 const SWEEP = 1_000;
@@ -231,6 +232,9 @@ export class Engine {
     if (connection.ended) return true;
     const { sink } = connection;
     this.node.remove(connection, reason);
+    if (connection.identity && !codes[reason].retryable) {
+      this.node.barred.ticket(connection.identity, this.node.now);
+    }
     connection.sink = undefined;
     sink?.close(reason, after);
     this.node.events.emit("drop", connection, reason);
@@ -238,23 +242,12 @@ export class Engine {
   }
 
   /**
-   * Does what is due at `now`, in ms since 1970: heartbeats, answers to polls,
-   * ends of slow and of absent connections, ages of messages. Its own timer calls
+   * Does what is due at `now`, in ms since 1970: heartbeats, answers to polls, ends
+   * of slow and of absent connections, of tokens, of messages that are too old. Its own timer calls
    * it; tests call it with the time they like.
    */
   sweep(now: number = this.node.settings.clock.now()): void {
-    const { node } = this;
-    node.now = now;
-    node.merged.clear();
-    const { linger } = node.settings;
-    for (const connection of node.connections.values()) {
-      if (connection.sink) connection.sink.sweep(now);
-      else if (now - connection.awaySince >= (connection.linger ?? linger)) {
-        const reason = connection.slow ? "slow" : "expired";
-        if (!this.drop(connection.id, reason)) connection.awaySince = now;
-      }
-    }
-    node.logs.age(now);
+    sweep(this.node, now, (id, reason) => this.drop(id, reason));
   }
 
   /** Makes sure that `sweep` runs by `time`, in ms since 1970. */

@@ -12,7 +12,11 @@ export function problem(error: PushError): Response {
     "cache-control": "no-store",
     "vary": "accept, origin",
   });
-  if (error.status === 401) headers.set("www-authenticate", "Bearer");
+  if (error.status === 401) {
+    const expired = error.code === "token_expired";
+    const challenge = expired ? 'Bearer error="invalid_token"' : "Bearer";
+    headers.set("www-authenticate", challenge);
+  }
   if (error.retryAfter !== undefined || error.status === 503) {
     // Whole seconds, never too early (RFC 9110, 10.2.3).
     const seconds = Math.max(1, Math.ceil((error.retryAfter ?? 1_000) / 1_000));

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Backplane } from "./backplane.ts";
+import { Barred } from "./barred.ts";
 import type { Connection, Host } from "./connection.ts";
 import type { DropReason } from "./errors.ts";
 import { Events } from "./events.ts";
@@ -24,6 +25,7 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
   readonly events: Events = new Events();
   readonly connections: Map<string, Connection> = new Map();
   readonly merged: Map<string, Chunk> = new Map();
+  readonly barred: Barred = new Barred();
   readonly feed: Feed;
   readonly recovery: Recovery;
   /** The time of this turn, in ms since 1970. */

@@ -2,7 +2,7 @@
  * `POST`: a message for a channel, for one connection or for all; a goodbye.
  * @module
  */
-import { type Call, demand } from "./call.ts";
+import { type Call, demand, identify } from "./call.ts";
 import type { Engine } from "./engine.ts";
 import { PushError } from "./errors.ts";
 import { drain, readText } from "./http.ts";
@@ -20,7 +20,7 @@ export async function publish(call: Call): Promise<Response> {
     idempotencyKey: request.headers.get("idempotency-key") ?? undefined,
   });
   const { channel, to } = asked;
-  const identity = await engine.policy.identify?.(request);
+  const identity = await identify(engine, request);
   const action = to === undefined ? "publish" : to === "*" ? "sendAll" : "send";
   await demand(engine, action, channel, identity);
   const data = await readData(call, engine.node.settings.limits.message);
@@ -77,9 +77,20 @@ function publisher(
 /** N9: says goodbye; a key that is nobody's, or somebody else's, changes nothing. */
 export async function leave({ engine, request, key }: Call): Promise<Response> {
   const asked = parse(LeaveRequest, { key });
-  const identity = await engine.policy.identify?.(request);
+  const identity = await identify(engine, request);
   const id = publisher(engine, asked.key, identity);
   if (id !== undefined) engine.drop(id, "left");
   await drain(request);
   return new Response(null, { status: 204 });
+}
+
+/** N12: gives a ticket to whoever has a token. */
+export async function ticket({ engine, request }: Call): Promise<Response> {
+  const { policy } = engine;
+  if (!policy.ticket) throw new PushError("not_found", "No tickets here.");
+  const identity = await identify(engine, request);
+  if (!identity) throw new PushError("unauthorized");
+  const answer = { ticket: await policy.ticket(identity) };
+  await drain(request);
+  return Response.json(answer, { headers: { "cache-control": "no-store" } });
 }

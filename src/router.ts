@@ -17,7 +17,7 @@ import {
   problem,
 } from "./http.ts";
 import type { Protocol } from "./protocol.ts";
-import { leave, publish } from "./publish.ts";
+import { leave, publish, ticket } from "./publish.ts";
 import { presence, subscribe, wantsEvents } from "./subscribe.ts";
 import { streamHeaders } from "./transport/stream.ts";
 
@@ -61,7 +61,7 @@ export function createRouter(
 }
 
 function methodsOf(path: string): string {
-  if (path === "$leave") return "POST, OPTIONS";
+  if (path === "$leave" || path === "$ticket") return "POST, OPTIONS";
   if (path === "$presence") return "GET, HEAD, OPTIONS";
   return "GET, HEAD, POST, OPTIONS";
 }
@@ -82,7 +82,7 @@ async function answer(
       return preflight(methodsOf(path));
     case "GET":
     case "HEAD":
-      if (path === "$leave") break;
+      if (path === "$leave" || path === "$ticket") break;
       if (path === "$presence") return await presence(call);
       return await subscribe(call, c.env);
     case "POST":
@@ -94,6 +94,7 @@ async function answer(
         );
       }
       if (path === "$leave") return await leave(call);
+      if (path === "$ticket") return await ticket(call);
       return await publish(call);
   }
   const error = new PushError("method_not_allowed");
@@ -111,8 +112,16 @@ function refuse(engine: Engine, request: Request, thrown: unknown): Response {
     engine.node.fail(thrown);
     error = new PushError("internal");
   }
-  // A 503 or 429 would kill a bare EventSource for ever (seen in Chromium).
-  if (!error.retryable || !wantsEvents(request)) return problem(error);
+  const events = wantsEvents(request);
+  // It asks no more (WHATWG HTML, 9.2.3).
+  if (events && error.code === "kicked") {
+    return new Response(null, { status: 204 });
+  }
+  // A 503 or 429 would kill a bare EventSource for ever (seen in Chromium); one
+  // whose token has expired has no other, so it is to end.
+  if (!error.retryable || error.status === 401 || !events) {
+    return problem(error);
+  }
   const after = (error.retryAfter ?? 0) + reconnectDelay();
   const { code } = error;
   const close = new Control({ type: "close", code, retry: true, after });

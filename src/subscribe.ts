@@ -3,13 +3,14 @@
  * @module
  */
 import { checkChannels } from "./arrival.ts";
-import { type Call, demand } from "./call.ts";
+import { type Call, demand, identify } from "./call.ts";
 import type { Present } from "./channel.ts";
 import type { Connection } from "./connection.ts";
 import { PushError } from "./errors.ts";
 import { ndjson, sse } from "./frame.ts";
 import { negotiate } from "./http.ts";
 import { idOfKey } from "./key.ts";
+import type { Identity } from "./policy.ts";
 import { poll, POLL_HEADERS } from "./transport/poll.ts";
 import { stream, streamHeaders } from "./transport/stream.ts";
 import {
@@ -29,20 +30,21 @@ const TRANSPORTS: Record<string, Transport> = {
 
 /** N1, N5, N6: parks the request, or answers it at once. */
 export async function subscribe(call: Call, env: unknown): Promise<Response> {
-  const { engine, request, path, query, key } = call;
+  const { engine, request, path, query } = call;
   const channels = query.getAll("channel");
   const asked = parse(SubscribeRequest, {
     channel: path === "" ? channels : [path, ...channels],
     since: request.headers.get("last-event-id") || query.get("since") ||
       undefined,
-    key,
+    key: call.key,
     wait: query.get("wait") ?? undefined,
     presence: query.get("presence") ?? undefined,
     transport: query.get("transport") ?? undefined,
   });
   const transport = asked.transport ?? transportOf(request);
   const wait = asked.since === undefined ? 0 : asked.wait ?? DEFAULT_WAIT;
-  const identity = await engine.policy.identify?.(request);
+  const identity = await identify(engine, request);
+  const key = keyOf(call, identity);
   const reads = asked.since === "earliest" ||
     (transport === "poll" && wait === 0 && asked.since !== undefined);
   // A resume that names no channels asks for those it has.
@@ -64,8 +66,26 @@ export async function subscribe(call: Call, env: unknown): Promise<Response> {
   if (request.method === "HEAD") return head(transport);
   return await engine.connect(
     { channels: asked.channel, key, since: asked.since, watch, identity },
-    (connection) => park(call, env, connection, transport, wait, asked.since),
+    (connection) =>
+      park({ ...call, key }, env, connection, transport, wait, asked.since),
   );
+}
+
+/** The key of the connection that is asked for: a ticket is for one only (N12). */
+function keyOf(
+  { engine, request, key }: Call,
+  identity: Identity | undefined,
+): string | undefined {
+  if (identity?.key === undefined) return key;
+  if (key !== undefined && key !== identity.key) {
+    throw new PushError("forbidden", "The ticket is for another connection.");
+  }
+  // Whoever had it open comes back with the id of what it had last.
+  const known = engine.connections.get(idOfKey(identity.key));
+  if (known?.sink && !request.headers.has("last-event-id")) {
+    throw new PushError("forbidden", "The ticket has been used.");
+  }
+  return identity.key;
 }
 
 function park(
@@ -125,7 +145,7 @@ export async function presence(
   { engine, request, query }: Call,
 ): Promise<Response> {
   const asked = parse(PresenceRequest, { channel: query.getAll("channel") });
-  const identity = await engine.policy.identify?.(request);
+  const identity = await identify(engine, request);
   const present: Record<string, Present[]> = Object.create(null);
   for (const name of asked.channel) {
     await demand(engine, "presence", name, identity);

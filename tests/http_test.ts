@@ -161,7 +161,11 @@ test("problem() says the same in status and body, and when to come back (N8)", a
     assertEquals(response.status, codes[code].status);
     assertEquals(
       response.headers.get("www-authenticate"),
-      code === "unauthorized" ? "Bearer" : null,
+      code === "unauthorized"
+        ? "Bearer"
+        : code === "token_expired"
+        ? 'Bearer error="invalid_token"'
+        : null,
     );
     assertEquals(
       response.headers.has("retry-after"),
