@@ -2,7 +2,9 @@
  * The stand-alone server's environment variables: one per option.
  * @module
  */
+import { jwt, type JwtOptions } from "./jwt.ts";
 import type { EngineOptions } from "./options.ts";
+import type { Policy } from "./policy.ts";
 import type { RouterOptions } from "./router.ts";
 
 /** What the environment says. */
@@ -15,6 +17,8 @@ export interface Config {
   readonly local: boolean;
   /** `HALLEY_INSECURE=1`: anyone who reaches a public host may publish. */
   readonly insecure: boolean;
+  /** `HALLEY_JWT_SECRET` or `HALLEY_JWKS_URL`: who may do what (default: all). */
+  readonly policy: Policy | undefined;
   readonly engine: EngineOptions;
   readonly router: RouterOptions;
 }
@@ -43,11 +47,13 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   const host = env.HOST?.trim() || "127.0.0.1";
   const local = isLoopback(host);
   const insecure = env.HALLEY_INSECURE === "1";
-  if (!local && !insecure) {
+  const policy = policyOf(env, list);
+  if (!local && !insecure && !policy) {
     throw new Error(
       `HOST is ${host}, which others can reach, and nothing says who may ` +
-        "publish: anyone could. Listen on 127.0.0.1 behind something that " +
-        "knows its users, or set HALLEY_INSECURE=1 if that is what you want.",
+        "publish: anyone could. Set HALLEY_JWT_SECRET or HALLEY_JWKS_URL, listen " +
+        "on 127.0.0.1 behind something that knows its users, or set " +
+        "HALLEY_INSECURE=1 if that is what you want.",
     );
   }
   const hosts = list("HALLEY_HOSTS") ?? (local ? LOOPBACK : undefined);
@@ -57,6 +63,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     port: number("PORT", 0, 65_535) ?? 8_000,
     local,
     insecure,
+    policy,
     engine: defined({
       heartbeat: number("HALLEY_HEARTBEAT", 100),
       linger: number("HALLEY_LINGER"),
@@ -76,6 +83,30 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     }),
     router: { ...(origins && { origins }), ...(hosts && { hosts }) },
   };
+}
+
+/** Tokens, if a variable says how they are checked. */
+function policyOf(
+  env: Record<string, string | undefined>,
+  list: (name: string) => string[] | undefined,
+): Policy | undefined {
+  const text = (name: string) => env[name]?.trim() || undefined;
+  const options = defined({
+    secret: text("HALLEY_JWT_SECRET"),
+    jwks: text("HALLEY_JWKS_URL"),
+    issuer: text("HALLEY_JWT_ISSUER"),
+    audience: list("HALLEY_JWT_AUDIENCE"),
+    algorithms: list("HALLEY_JWT_ALGORITHMS"),
+    cookie: text("HALLEY_JWT_COOKIE"),
+    ticketSecret: text("HALLEY_TICKET_SECRET"),
+  });
+  if (Object.keys(options).length === 0) return undefined;
+  try {
+    return jwt(options as JwtOptions);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new Error(`HALLEY_JWT_…: ${message} (PROTOCOL.md, N12)`);
+  }
 }
 
 /** Whether an address belongs to this machine alone. */

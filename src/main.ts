@@ -18,7 +18,7 @@ const GRACE = 1_000;
 const config = configure();
 const engine = createEngine({
   ...config.engine,
-  policy: { allow: () => true },
+  policy: config.policy ?? { allow: () => true },
 });
 const app = new App()
   .get("/healthz", (c) => c.text("ok"))
@@ -55,8 +55,10 @@ export default {
   fetch(request, env) {
     // `deno serve` listens where its own --host says, whatever HOST is.
     const address = remoteAddress(request, env);
-    if (!config.insecure && address !== undefined && !isLoopback(address)) {
-      const detail = "This server is for its own machine; see HALLEY_INSECURE.";
+    const open = config.insecure || config.policy !== undefined;
+    if (!open && address !== undefined && !isLoopback(address)) {
+      const detail =
+        "This server is for its own machine; see HALLEY_JWT_SECRET.";
       return problem(new PushError("forbidden", detail));
     }
     return app.fetch(request, env as Record<string, unknown> | undefined);
@@ -75,7 +77,9 @@ function configure(): ReturnType<typeof readConfig> {
 /** What people read when it listens. */
 export function banner(port: number = config.port): string {
   const url = `http://${config.host}:${port}/push`;
-  const publish = config.local
+  const publish = config.policy
+    ? "Tokens say who may listen and publish"
+    : config.local
     ? "Anyone on this machine may publish"
     : "ANYONE WHO REACHES THIS ADDRESS MAY PUBLISH (HALLEY_INSECURE=1)";
   return `Halley at ${url}

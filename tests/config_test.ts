@@ -97,6 +97,41 @@ test("readConfig() refuses a public host unless HALLEY_INSECURE says so", () => 
   }
 });
 
+test("readConfig() makes a policy of tokens, and then listens wherever HOST says", () => {
+  assertEquals(readConfig({}).policy, undefined);
+  const jwks = "https://issuer.example/jwks.json";
+  const secret = "s".repeat(64);
+  const more = {
+    HALLEY_JWT_ISSUER: "https://issuer.example",
+    HALLEY_JWT_AUDIENCE: "push, pull",
+    HALLEY_JWT_COOKIE: "__Host-token",
+  };
+  for (
+    const env of [
+      { HALLEY_JWT_SECRET: secret },
+      { ...more, HALLEY_JWT_SECRET: secret, HALLEY_JWT_ALGORITHMS: "HS512" },
+      { ...more, HALLEY_JWKS_URL: jwks, HALLEY_TICKET_SECRET: secret },
+    ]
+  ) {
+    const { policy, local, insecure } = readConfig({ HOST: "0.0.0.0", ...env });
+    assert(policy?.identify && policy.allow && policy.ticket);
+    assertEquals([local, insecure], [false, false]);
+  }
+});
+
+test("readConfig() says what is wrong with what it is told of tokens", () => {
+  const wrong: [env: Record<string, string>, says: string][] = [
+    [{ HALLEY_JWT_SECRET: "short" }, "secret has 5 bytes"],
+    [{ HALLEY_JWT_AUDIENCE: "push" }, "secret, publicKey or jwks"],
+    [{ HALLEY_JWKS_URL: "nowhere" }, "HALLEY_JWT_…"],
+    [{ HALLEY_JWKS_URL: "https://a", HALLEY_JWT_ALGORITHMS: "HS256" }, "HS256"],
+    [{ HALLEY_JWKS_URL: "https://a", HALLEY_JWT_COOKIE: "x" }, "__Host-"],
+  ];
+  for (const [env, says] of wrong) {
+    assertThrows(() => readConfig(env), Error, says);
+  }
+});
+
 test("isLoopback() is true of this machine's addresses alone", () => {
   const own = ["localhost", "127.0.0.1", "127.1.2.3", "::1", "[::1]"];
   for (const address of [...own, "::ffff:127.0.0.1"]) {

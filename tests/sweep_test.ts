@@ -1,4 +1,4 @@
-/** PROTOCOL N12.5: what happens to a connection whose identity ends. */
+/** PROTOCOL N12.4: what happens to a connection whose identity ends. */
 import { assert, assertEquals } from "@std/assert";
 import { createEngine } from "../src/engine.ts";
 import { manualClock, test } from "./harness.ts";
