@@ -20,7 +20,14 @@
  */
 export { createEngine, Engine } from "./src/engine.ts";
 export type { ConnectOptions } from "./src/arrival.ts";
-export type { Clock, EngineOptions, Limits } from "./src/options.ts";
+export type {
+  Clock,
+  EngineOptions,
+  Limits,
+  LimitsOptions,
+  Quota,
+} from "./src/options.ts";
+export type { TrustedProxy } from "./src/address.ts";
 export type {
   Channel,
   ChannelEvents,

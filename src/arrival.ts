@@ -34,6 +34,8 @@ export interface ConnectOptions {
   readonly bare?: boolean | undefined;
   /** Who it is. */
   readonly identity?: Identity | undefined;
+  /** Where it comes from, if that has a quota. */
+  readonly address?: string | undefined;
 }
 
 /**
@@ -60,6 +62,8 @@ export async function connect<T>(
   const key = options.key ?? newKey();
   const id = idOfKey(key);
   let known = find(node, id, identity);
+  const who = { subject: identity?.subject, address: options.address };
+  node.meters.room(who, known, channels.length);
   if (!known) {
     if (channels.length === 0 && !options.bare) {
       throw new PushError("invalid_request", "No channel is named.");
@@ -77,6 +81,7 @@ export async function connect<T>(
   if (since === EARLIEST) await fill(node, channels);
   // From here on nothing waits. Meanwhile the same key may have come twice.
   known = find(node, id, identity);
+  node.meters.room(who, known, channels.length);
   if (!known) checkRoom(node);
   const connection = known ?? new Connection(node, id, key, identity);
   connection.identity = identity;
@@ -87,6 +92,7 @@ export async function connect<T>(
     // a fresh key had none, so whatever it resumes from, none is missing.
     connection.born = options.key === undefined ? 0 : node.logs.privateFloor;
     node.connections.set(id, connection);
+    node.meters.enter(connection, options.address);
     node.follow(connection, node.logs.all, true);
   }
   place(node, connection, options, channels, start);

@@ -15,6 +15,8 @@ export interface Call {
   readonly query: URLSearchParams;
   /** The text of a body that middleware has read already. */
   reread(): Promise<string>;
+  /** Where it comes from, if addresses have quotas. */
+  readonly address: string | undefined;
   /** The key of a connection, from the query or its header. */
   readonly key: string | undefined;
 }

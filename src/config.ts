@@ -25,6 +25,9 @@ export interface Config {
 
 const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
 
+/** What connections, subjects and addresses have quotas of. */
+const QUOTAS = ["connections", "channels", "opens", "publishes", "bytes"];
+
 /** Reads the environment; throws an `Error` that names the variable and the fault. */
 export function readConfig(env: Record<string, string | undefined>): Config {
   const number = (
@@ -58,6 +61,16 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   }
   const hosts = list("HALLEY_HOSTS") ?? (local ? LOOPBACK : undefined);
   const origins = list("HALLEY_ORIGINS");
+  const header = env.HALLEY_PROXY_HEADER?.trim();
+  const hops = number("HALLEY_PROXY_HOPS", 1, 100);
+  const proxy = header ? { header, ...hops && { hops } } : undefined;
+  const quota = (name: string, kinds: readonly string[]) => {
+    const said = kinds.map((kind) => [
+      kind,
+      number(`HALLEY_${name}_${kind.toUpperCase()}`, 1),
+    ]).filter(([, value]) => value !== undefined);
+    return said.length > 0 ? Object.fromEntries(said) : undefined;
+  };
   return {
     host,
     port: number("PORT", 0, 65_535) ?? 8_000,
@@ -68,6 +81,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
       heartbeat: number("HALLEY_HEARTBEAT", 100),
       linger: number("HALLEY_LINGER"),
       writeTimeout: number("HALLEY_WRITE_TIMEOUT", 1),
+      bodyTimeout: number("HALLEY_BODY_TIMEOUT", 1),
       history: defined({
         frames: number("HALLEY_HISTORY_FRAMES"),
         bytes: number("HALLEY_HISTORY_BYTES"),
@@ -79,9 +93,12 @@ export function readConfig(env: Record<string, string | undefined>): Config {
         message: number("HALLEY_MAX_MESSAGE", 1),
         bytes: number("HALLEY_MAX_BYTES", 1),
         logs: number("HALLEY_MAX_LOGS", 1),
+        connection: quota("CONNECTION", ["publishes", "bytes"]),
+        subject: quota("SUBJECT", QUOTAS),
+        address: quota("ADDRESS", QUOTAS),
       }),
     }),
-    router: { ...(origins && { origins }), ...(hosts && { hosts }) },
+    router: defined({ origins, hosts, proxy }),
   };
 }
 

@@ -13,6 +13,7 @@ export * as v from "npm:valibot@^1.5.0";
 export { customAlphabet } from "npm:nanoid@^6.0.0";
 export { Buffer } from "node:buffer";
 export { createHash, createPublicKey, hkdfSync } from "node:crypto";
+export { isIP } from "node:net";
 export { setImmediate } from "node:timers";
 export { default as process } from "node:process";
 

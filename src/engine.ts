@@ -84,6 +84,11 @@ export class Engine {
     return [...this.node.logs.channels()];
   }
 
+  /** How often each limit has refused somebody, by name: `address.opens`. */
+  get refusals(): ReadonlyMap<string, number> {
+    return this.node.meters.refused;
+  }
+
   /** Listens to an event; returns what stops listening. */
   on<E extends keyof EngineEvents>(
     event: E,

@@ -4,6 +4,7 @@
  * `deno run`, which serves nothing by itself, there is `start.ts`.
  * @module
  */
+import { peerOf } from "./address.ts";
 import { isLoopback, readConfig } from "./config.ts";
 import { App, process } from "./deps.ts";
 import { createEngine } from "./engine.ts";
@@ -54,7 +55,7 @@ export default {
   reusePort: false,
   fetch(request, env) {
     // `deno serve` listens where its own --host says, whatever HOST is.
-    const address = remoteAddress(request, env);
+    const address = peerOf(request, env);
     const open = config.insecure || config.policy !== undefined;
     if (!open && address !== undefined && !isLoopback(address)) {
       const detail =
@@ -87,14 +88,6 @@ export function banner(port: number = config.port): string {
   publish:  curl -d hello ${url}/news
   watch:    ${url.replace(/push$/, "")}
 ${publish}.`;
-}
-
-function remoteAddress(request: Request, env: unknown): string | undefined {
-  const { remoteAddr, requestIP } = (env ?? {}) as {
-    remoteAddr?: { hostname?: string };
-    requestIP?(request: Request): { address: string } | null;
-  };
-  return remoteAddr?.hostname ?? requestIP?.call(env, request)?.address;
 }
 
 let leaving = false;

@@ -14,6 +14,7 @@ import { type Chunk, Control, type Frame } from "./frame.ts";
 import type { Log } from "./log.ts";
 import { Logs } from "./logs.ts";
 import { ALL, privateLog, watchedChannel } from "./name.ts";
+import { Meters } from "./meter.ts";
 import type { Settings } from "./options.ts";
 import { formatId } from "./position.ts";
 import { Recovery, type RecoveryHost } from "./recovery.ts";
@@ -26,6 +27,7 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
   readonly connections: Map<string, Connection> = new Map();
   readonly merged: Map<string, Chunk> = new Map();
   readonly barred: Barred = new Barred();
+  readonly meters: Meters;
   readonly feed: Feed;
   readonly recovery: Recovery;
   /** The time of this turn, in ms since 1970. */
@@ -46,6 +48,7 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
     this.settings = settings;
     this.now = settings.clock.now();
     this.logs = new Logs(settings.history, settings.limits);
+    this.meters = new Meters(settings.limits, () => settings.clock.now());
     this.recovery = new Recovery(this, backplane);
     this.#flush = new Flush(this);
     this.feed = new Feed(backplane, this);
@@ -188,6 +191,7 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
   follow(connection: Connection, log: Log, fromSent = false): void {
     connection.join(log, fromSent);
     this.logs.follow(log, connection, this.applied);
+    if (!log.name.startsWith("$")) this.meters.follow(connection, 1);
   }
 
   /** Makes `connection` follow `log` no more. */
@@ -196,6 +200,7 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
     this.logs.unfollow(log, connection);
     if (log.name === privateLog(connection.id)) this.logs.drop(log);
     if (log.name.startsWith("$")) return;
+    this.meters.follow(connection, -1);
     this.events.emit("unsubscribe", connection, log.name);
   }
 
@@ -204,6 +209,7 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
     connection.ended = reason;
     this.connections.delete(connection.id);
     for (const log of [...connection.logs]) this.unfollow(connection, log);
+    this.meters.leave(connection);
   }
 
   away(connection: Connection): void {

@@ -2,6 +2,7 @@
  * The native protocol over HTTP: request → schema → policy → engine → transport.
  * @module
  */
+import { addressOf } from "./address.ts";
 import { takeApart } from "./call.ts";
 import { App, type Context, type Hono, routePath } from "./deps.ts";
 import type { Engine } from "./engine.ts";
@@ -76,7 +77,10 @@ async function answer(
   const { path, query } = takeApart(request.url, routePath(c));
   const key = request.headers.get("push-key") ?? query.get("key") ?? undefined;
   const reread = () => c.req.text();
-  const call = { engine, request, path, query, key, reread };
+  const address = engine.node.meters.byAddress
+    ? addressOf(request, c.env, options.proxy)
+    : undefined;
+  const call = { engine, request, path, query, address, key, reread };
   switch (request.method) {
     case "OPTIONS":
       return preflight(methodsOf(path));

@@ -43,7 +43,14 @@ export async function subscribe(call: Call, env: unknown): Promise<Response> {
   });
   const transport = asked.transport ?? transportOf(request);
   const wait = asked.since === undefined ? 0 : asked.wait ?? DEFAULT_WAIT;
+  const { address } = call;
+  const { meters } = engine.node;
+  // A poll that comes back opens nothing.
+  const opens = transport !== "poll" || call.key === undefined ||
+    !engine.connections.has(idOfKey(call.key));
+  if (opens) meters.take("opens", { address });
   const identity = await identify(engine, request);
+  if (opens) meters.take("opens", { subject: identity?.subject });
   const key = keyOf(call, identity);
   const reads = asked.since === "earliest" ||
     (transport === "poll" && wait === 0 && asked.since !== undefined);
@@ -65,7 +72,14 @@ export async function subscribe(call: Call, env: unknown): Promise<Response> {
   }
   if (request.method === "HEAD") return head(transport);
   return await engine.connect(
-    { channels: asked.channel, key, since: asked.since, watch, identity },
+    {
+      channels: asked.channel,
+      key,
+      since: asked.since,
+      watch,
+      identity,
+      address,
+    },
     (connection) =>
       park({ ...call, key }, env, connection, transport, wait, asked.since),
   );
@@ -116,6 +130,8 @@ function transportOf(request: Request): Transport {
 /** Whether a refusal has to be told as an event stream (N8). */
 export function wantsEvents(request: Request): boolean {
   if (request.method !== "GET") return false;
+  // Who is there comes as JSON alone (N11).
+  if (/^[^?#]*\/(\$|%24)presence([?#]|$)/.test(request.url)) return false;
   const asked = /[?&]transport=([a-z]*)/.exec(request.url)?.[1];
   if (asked !== undefined) return asked === "sse";
   const accept = request.headers.get("accept");
@@ -142,8 +158,9 @@ function liftIdleLimit(env: unknown, request: Request, ms: number): void {
 
 /** N11: who follows some channels. */
 export async function presence(
-  { engine, request, query }: Call,
+  { engine, request, query, address }: Call,
 ): Promise<Response> {
+  engine.node.meters.take("opens", { address });
   const asked = parse(PresenceRequest, { channel: query.getAll("channel") });
   const identity = await identify(engine, request);
   const present: Record<string, Present[]> = Object.create(null);

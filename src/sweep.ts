@@ -15,6 +15,7 @@ export function sweep(
   node.now = now;
   node.merged.clear();
   node.barred.sweep(now);
+  node.meters.sweep();
   const { linger } = node.settings;
   for (const connection of node.connections.values()) {
     if (connection.sink) {

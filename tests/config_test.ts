@@ -48,6 +48,34 @@ test("readConfig() takes every option of the engine from its variable", () => {
   }, 0]);
 });
 
+test("readConfig() takes quotas and the proxy that is believed", () => {
+  const { engine, router } = readConfig({
+    HALLEY_BODY_TIMEOUT: "1001",
+    HALLEY_CONNECTION_PUBLISHES: "1",
+    HALLEY_CONNECTION_BYTES: "2",
+    HALLEY_SUBJECT_CONNECTIONS: "3",
+    HALLEY_SUBJECT_CHANNELS: "4",
+    HALLEY_SUBJECT_OPENS: "5",
+    HALLEY_SUBJECT_PUBLISHES: "6",
+    HALLEY_SUBJECT_BYTES: "7",
+    HALLEY_ADDRESS_CONNECTIONS: "8",
+    HALLEY_ADDRESS_OPENS: "9",
+    HALLEY_PROXY_HEADER: "x-forwarded-for",
+    HALLEY_PROXY_HOPS: "2",
+  });
+  assertEquals(engine.bodyTimeout, 1_001);
+  assertEquals(engine.limits, {
+    connection: { publishes: 1, bytes: 2 },
+    subject: { connections: 3, channels: 4, opens: 5, publishes: 6, bytes: 7 },
+    address: { connections: 8, opens: 9 },
+  });
+  assertEquals(router.proxy, { header: "x-forwarded-for", hops: 2 });
+  const { proxy } = readConfig({ HALLEY_PROXY_HEADER: "x-real-ip" }).router;
+  assertEquals(proxy, { header: "x-real-ip" });
+  const zero = () => readConfig({ HALLEY_ADDRESS_OPENS: "0" });
+  assertThrows(zero, Error, "HALLEY_ADDRESS_OPENS");
+});
+
 test("readConfig() takes lists of origins and hosts, separated by commas", () => {
   const { router } = readConfig({
     HALLEY_ORIGINS: " https://a.example , https://b.example,",
