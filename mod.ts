@@ -54,6 +54,7 @@ export {
 export type { Connection } from "./src/connection.ts";
 export type { Sink } from "./src/sink.ts";
 export type { Protocol } from "./src/protocol.ts";
+export { comet4j, type Comet4jOptions } from "./src/protocol/comet4j.ts";
 export type { Candidate, EngineEvents } from "./src/events.ts";
 export type {
   Chunk,
@@ -83,6 +84,17 @@ export {
   type Reading,
   type Tops,
 } from "./src/backplane.ts";
+export { denoKv, type DenoKvOptions } from "./src/backplane/deno_kv.ts";
+export type {
+  KvAtomic,
+  KvEntry,
+  KvKey,
+  KvKeyPart,
+  KvLike,
+  KvSelector,
+} from "./src/backplane/kv_shape.ts";
+export type { KeepOptions } from "./src/backplane/keep.ts";
+export { sqlite, type SqliteOptions } from "./src/backplane/sqlite.ts";
 export type { Position } from "./src/position.ts";
 export { type Code, type DropReason, PushError } from "./src/errors.ts";
 export type { Hono } from "./src/deps.ts";

@@ -59,6 +59,9 @@ export async function connect<T>(
   if (options.key !== undefined && !isKey(options.key)) {
     throw new PushError("invalid_request", "This is not a connection's key.");
   }
+  if (identity?.key !== undefined && options.key !== identity.key) {
+    throw new PushError("forbidden", "The ticket is for another connection.");
+  }
   const key = options.key ?? newKey();
   const id = idOfKey(key);
   let known = find(node, id, identity);
@@ -70,16 +73,19 @@ export async function connect<T>(
     }
     await admit(node, { id, identity, channels });
   }
-  let start: Start | undefined;
-  if (since !== undefined && since !== EARLIEST) {
-    let epoch: string;
-    do {
-      epoch = node.epoch;
-      start = await locate(since, node, backplane);
-    } while (node.epoch !== epoch);
-  }
   if (since === EARLIEST) await fill(node, channels);
+  let start: Start | undefined;
+  let epoch: string;
+  do {
+    epoch = node.epoch;
+    if (since !== undefined && since !== EARLIEST) {
+      start = await locate(since, node, backplane);
+    }
+    // Last, as nobody is told for long of what is not followed.
+    if (options.watch) await node.peers?.watch(channels);
+  } while (node.epoch !== epoch);
   // From here on nothing waits. Meanwhile the same key may have come twice.
+  node.now = node.settings.clock.now();
   known = find(node, id, identity);
   node.meters.room(who, known, channels.length);
   if (!known) checkRoom(node);
@@ -94,6 +100,8 @@ export async function connect<T>(
     node.connections.set(id, connection);
     node.meters.enter(connection, options.address);
     node.follow(connection, node.logs.all, true);
+    const own = node.logs.get(privateLog(id));
+    if (own) node.follow(connection, own, true);
   }
   place(node, connection, options, channels, start);
   if (start && options.key !== undefined) node.claim(connection);
@@ -116,11 +124,12 @@ export function checkChannels(node: Node, channels: ReadonlySet<string>): void {
       `${channels.size} channels are too many; the limit is ${limit}.`;
     throw new PushError("invalid_request", detail);
   }
-  if (!node.logs.full) return;
+  let more = 0;
   for (const name of channels) {
-    if (node.logs.get(name)) continue;
-    throw new PushError("too_many_channels", undefined, 5_000);
+    if (!node.logs.get(name)?.followers.size) more++;
   }
+  if (more === 0 || node.logs.fits(more)) return;
+  throw new PushError("too_many_channels", undefined, 5_000);
 }
 
 function find(
@@ -129,7 +138,10 @@ function find(
   identity: Identity | undefined,
 ): Connection | undefined {
   const known = node.connections.get(id);
-  if (known && known.identity?.subject !== identity?.subject) {
+  const owner = known
+    ? { subject: known.identity?.subject }
+    : node.peers?.find(id);
+  if (owner && owner.subject !== identity?.subject) {
     throw new PushError("forbidden", "This is not your connection.");
   }
   return known;

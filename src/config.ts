@@ -19,8 +19,12 @@ export interface Config {
   readonly insecure: boolean;
   /** `HALLEY_JWT_SECRET` or `HALLEY_JWKS_URL`: who may do what (default: all). */
   readonly policy: Policy | undefined;
+  /** `HALLEY_DATA`: the file that messages outlive a restart in (default: none). */
+  readonly data: string | undefined;
   readonly engine: EngineOptions;
   readonly router: RouterOptions;
+  /** `HALLEY_CHANNELS`: what clients of Comet4J follow (default `hello`). */
+  readonly channels: readonly string[];
 }
 
 const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
@@ -77,6 +81,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     local,
     insecure,
     policy,
+    data: env.HALLEY_DATA?.trim() || undefined,
     engine: defined({
       heartbeat: number("HALLEY_HEARTBEAT", 100),
       linger: number("HALLEY_LINGER"),
@@ -99,6 +104,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
       }),
     }),
     router: defined({ origins, hosts, proxy }),
+    channels: list("HALLEY_CHANNELS") ?? ["hello"],
   };
 }
 

@@ -161,6 +161,9 @@ export class Connection {
    */
   confirm(): void {
     this.cursor = this.sent;
+    // A loss that its client knows of is not told again.
+    for (const [log, floor] of this.#cuts ?? []) this.beginAt(log, floor);
+    this.#cuts = undefined;
     this.#begins = stillAbove(this.#begins, this.cursor);
   }
 

@@ -15,7 +15,8 @@ export { Buffer } from "node:buffer";
 export { createHash, createPublicKey, hkdfSync } from "node:crypto";
 export { isIP } from "node:net";
 export { setImmediate } from "node:timers";
-export { default as process } from "node:process";
+import nodeProcess from "node:process";
+export { nodeProcess as process };
 
 /** JSON Web Tokens; loaded when a policy needs them, and by nobody else. */
 export const loadJwt = (): Promise<HonoJwt> =>
@@ -25,6 +26,26 @@ export const loadJwt = (): Promise<HonoJwt> =>
 export async function withoutTypes(code: string): Promise<string> {
   const { stripTypeScriptTypes } = await import("node:module");
   return stripTypeScriptTypes(code, { mode: "transform" });
+}
+
+/** An open database, and a statement of it. */
+export type { DatabaseSync, StatementSync } from "node:sqlite";
+
+/** SQLite, where the runtime has it; looked up late, as not every one does. */
+export function sqliteModule(): typeof import("node:sqlite") | undefined {
+  return builtin("node:sqlite");
+}
+
+/** The file system, where there is one. */
+export function fsModule(): typeof import("node:fs") | undefined {
+  return builtin("node:fs");
+}
+
+function builtin<T>(name: string): T | undefined {
+  const { getBuiltinModule } = nodeProcess as {
+    getBuiltinModule?: (name: string) => unknown;
+  };
+  return getBuiltinModule?.(name) as T | undefined;
 }
 
 /** A Hono app. */

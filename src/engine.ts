@@ -15,7 +15,8 @@ import {
   type PublishOptions,
 } from "./channel.ts";
 import type { Connection } from "./connection.ts";
-import { codes, type DropReason, PushError } from "./errors.ts";
+import { drop, dropSubject, sweepConnections } from "./drops.ts";
+import { type DropReason, PushError } from "./errors.ts";
 import type { EngineEvents } from "./events.ts";
 import { readHistory } from "./history.ts";
 import { ALL, privateLog, subscriptionFault } from "./name.ts";
@@ -25,13 +26,13 @@ import { boundsOf, type EngineOptions, settingsOf } from "./options.ts";
 import type { Policy } from "./policy.ts";
 import { announcePresence, presentIn } from "./presence.ts";
 import { checkChannel, Publisher, refuse } from "./publisher.ts";
+import { Roster } from "./roster.ts";
 import { checkRuntime } from "./runtime.ts";
-import { sweep } from "./sweep.ts";
 
 /** How often old messages and absent connections are looked for, in ms. */
 const SWEEP = 1_000;
 
-/** Coming back after a shutdown is spread over this many steps of `STEP` ms. */
+/** Coming back after a shutdown is spread over so many steps, in ms each. */
 const STEPS = 8;
 const STEP = 500;
 
@@ -47,6 +48,8 @@ export class Engine {
   readonly #backplane: Backplane;
   readonly #alarm: Alarm;
   readonly #publisher: Publisher;
+  /** The other nodes; none where the backplane reaches this process only. */
+  readonly #roster: Roster | undefined;
   readonly #closing = new AbortController();
   #forgetNeighbours = () => {};
 
@@ -55,18 +58,18 @@ export class Engine {
     this.#backplane = options.backplane ?? memory();
     this.node = new Node(settingsOf(options), this.#backplane);
     this.policy = options.policy ?? {};
-    this.#publisher = new Publisher(this.#backplane, this.node.settings);
+    this.#publisher = new Publisher(this.node, this.#backplane);
+    if (this.#backplane.local) {
+      announcePresence(this.node, this.#backplane);
+      const fail = (error: Error) => this.node.fail(error);
+      this.#forgetNeighbours = watchForNeighbours(fail);
+    } else this.#roster = new Roster(this.node, this.#backplane);
+    this.node.peers = this.#roster;
     this.node.feed.start();
     const { clock, heartbeat } = this.node.settings;
     // Often enough that no stream is silent for longer than `heartbeat`.
     const every = Math.min(SWEEP, heartbeat / 4);
     this.#alarm = new Alarm(clock, every, () => this.sweep());
-    announcePresence(this.node, this.#backplane);
-    if (this.#backplane.local) {
-      this.#forgetNeighbours = watchForNeighbours((error) =>
-        this.node.fail(error)
-      );
-    }
   }
 
   /** Aborts when the engine is closed; for responses of one's own. */
@@ -74,7 +77,7 @@ export class Engine {
     return this.#closing.signal;
   }
 
-  /** All connections by id, parked or away. */
+  /** The connections of this node by id, parked or away. */
   get connections(): ReadonlyMap<string, Connection> {
     return this.node.connections;
   }
@@ -82,11 +85,6 @@ export class Engine {
   /** The names of the channels that hold messages or are listened to. */
   get channels(): string[] {
     return [...this.node.logs.channels()];
-  }
-
-  /** How often each limit has refused somebody, by name: `address.opens`. */
-  get refusals(): ReadonlyMap<string, number> {
-    return this.node.meters.refused;
   }
 
   /** Listens to an event; returns what stops listening. */
@@ -122,10 +120,10 @@ export class Engine {
     };
   }
 
-  /** Who follows a channel: by name or by a pattern, parked or away. */
+  /** Who follows a channel: by name or by a pattern, parked or away, at any node. */
   presence(channel: string): Present[] {
     checkChannel(channel);
-    return presentIn(this.node, channel);
+    return presentIn(this.node, channel, this.#roster?.following(channel));
   }
 
   /**
@@ -139,12 +137,13 @@ export class Engine {
     data: unknown,
     options: PublishOptions = {},
   ): Promise<string> {
-    return await this.#publish(channel, channel, data, options);
+    return await this.#publisher.publish(channel, channel, data, options);
   }
 
   /**
-   * Sends to one connection, whatever it is subscribed to; `channel` says what it
-   * is about. Rejects with `not_found` if the connection is nobody's.
+   * Sends to one connection, at whatever node and whatever it is subscribed to;
+   * `channel` says what it is about. Rejects with `not_found` if it is nobody's, with
+   * `unavailable` if some node does not say whether it is its own.
    */
   sendTo(
     to: string,
@@ -167,21 +166,19 @@ export class Engine {
     options: PublishOptions = {},
   ): Promise<string | (string | undefined)[]> {
     if (typeof to !== "string") {
-      return await Promise.all(
-        to.map((id) =>
-          this.sendTo(id, channel, data, options).catch((error) => {
-            const gone = error instanceof PushError &&
-              error.code === "not_found";
-            if (gone) return undefined;
-            throw error;
-          })
-        ),
-      );
+      const send = (id: string) => this.sendTo(id, channel, data, options);
+      return await Promise.all(to.map((id) => send(id).catch(ifGone)));
     }
-    if (!this.connections.has(to)) {
+    this.node.ready();
+    if (!this.connections.has(to) && !await this.#roster?.reaches(to)) {
       throw new PushError("not_found", "There is no such connection.");
     }
-    return await this.#publish(privateLog(to), channel, data, options);
+    return await this.#publisher.publish(
+      privateLog(to),
+      channel,
+      data,
+      options,
+    );
   }
 
   /** Sends to every connection, whatever it is subscribed to. */
@@ -190,17 +187,7 @@ export class Engine {
     data: unknown,
     options: PublishOptions = {},
   ): Promise<string> {
-    return await this.#publish(ALL, channel, data, options);
-  }
-
-  async #publish(
-    log: string,
-    channel: string,
-    data: unknown,
-    options: PublishOptions,
-  ): Promise<string> {
-    this.#ready();
-    return await this.#publisher.publish(log, channel, data, options);
+    return await this.#publisher.publish(ALL, channel, data, options);
   }
 
   /** Reads what a channel still holds, here or on the backplane. */
@@ -209,7 +196,7 @@ export class Engine {
     options: HistoryOptions = {},
   ): Promise<History> {
     checkChannel(channel);
-    this.#ready();
+    this.node.ready();
     return await readHistory(this.node, this.#backplane, channel, options);
   }
 
@@ -218,32 +205,43 @@ export class Engine {
     options: ConnectOptions,
     park: (connection: Connection) => T = (connection) => connection as T,
   ): Promise<Awaited<T>> {
-    this.#ready();
+    this.node.ready();
     return await connect(this.node, this.#backplane, options, park);
   }
 
   /**
-   * Ends a connection and its response; false if it is not here, or a
-   * `beforeDrop` listener keeps it. `after`: when its client may come back, in ms.
+   * Ends a connection and its response, at whatever node; false if none is known to
+   * have it, or a `beforeDrop` listener here keeps it (one at another node does so
+   * without a word). `after`: when its client may come back, in ms.
    */
   drop(id: string, reason: DropReason = "kicked", after?: number): boolean {
     const connection = this.connections.get(id);
-    if (!connection) return false;
-    if (reason === "left" || reason === "expired" || reason === "kicked") {
-      if (!this.node.events.ask(connection, reason)) return false;
-    }
-    connection.flush();
-    // Its poll was answered by that, and it may have left.
-    if (connection.ended) return true;
-    const { sink } = connection;
-    this.node.remove(connection, reason);
-    if (connection.identity && !codes[reason].retryable) {
-      this.node.barred.ticket(connection.identity, this.node.now);
-    }
-    connection.sink = undefined;
-    sink?.close(reason, after);
-    this.node.events.emit("drop", connection, reason);
-    return true;
+    if (connection && !drop(this.node, connection, reason, after)) return false;
+    const elsewhere = this.#roster?.drop(id, reason, after) ?? false;
+    return connection !== undefined || elsewhere;
+  }
+
+  /**
+   * Ends all connections of a subject, at all nodes; how many were known. Those that
+   * a `beforeDrop` listener keeps stay.
+   */
+  dropSubject(
+    subject: string,
+    reason: DropReason = "kicked",
+    after?: number,
+  ): number {
+    const elsewhere = this.#roster?.dropSubject(subject, reason, after) ?? 0;
+    return elsewhere + dropSubject(this.node, subject, reason, after);
+  }
+
+  /**
+   * Whose connection `id` is, if any node is known to have it.
+   * @internal
+   */
+  whose(id: string): { readonly subject: string | undefined } | undefined {
+    const connection = this.connections.get(id);
+    if (connection) return { subject: connection.identity?.subject };
+    return this.#roster?.find(id);
   }
 
   /**
@@ -252,7 +250,12 @@ export class Engine {
    * it; tests call it with the time they like.
    */
   sweep(now: number = this.node.settings.clock.now()): void {
-    sweep(this.node, now, (id, reason) => this.drop(id, reason));
+    const { node } = this;
+    node.now = now;
+    node.merged.clear();
+    sweepConnections(node, now);
+    node.logs.age(now);
+    this.#roster?.sweep(now);
   }
 
   /** Makes sure that `sweep` runs by `time`, in ms since 1970. */
@@ -261,8 +264,9 @@ export class Engine {
   }
 
   /**
-   * Ends every connection: each client is told when to come back, spread over
-   * four seconds. What is published or connects from then on is refused.
+   * Ends every connection of this node: each client is told when to come back,
+   * spread over four seconds, to whatever node. What is published or connects here
+   * from then on is refused.
    */
   async close(): Promise<void> {
     if (this.node.closed) return;
@@ -270,20 +274,20 @@ export class Engine {
     this.node.closed = true;
     this.#alarm.stop();
     this.#forgetNeighbours();
+    const goodbye = this.#roster?.close();
     let step = 0;
-    for (const id of [...this.connections.keys()]) {
-      this.drop(id, "shutdown", STEP * (1 + step++ % STEPS));
+    for (const connection of [...this.connections.values()]) {
+      drop(this.node, connection, "shutdown", STEP * (1 + step++ % STEPS));
     }
+    await goodbye;
     this.node.feed.stop();
     await this.#backplane.close();
   }
+}
 
-  #ready(): void {
-    if (this.node.closed) throw new PushError("shutdown", undefined, STEP);
-    if (this.node.epoch === "") {
-      throw new PushError("unavailable", "The server is starting.", STEP);
-    }
-  }
+function ifGone(error: unknown): undefined {
+  if (error instanceof PushError && error.code === "not_found") return;
+  throw error;
 }
 
 /**

@@ -17,54 +17,84 @@ export interface FeedHost {
   renewed(): void;
   /** What lies up to `seq` will not come. */
   lost(seq: number): void;
+  /** The recent past has been read; from here on the feed is the present. */
+  begun(): void;
 }
 
 /** Follows a backplane, and asks again from `applied` where something is missing. */
 export class Feed {
-  /** The present order; empty until the backplane has named one. */
-  epoch = "";
   /** The last `seq` taken. */
   applied = 0;
   readonly #backplane: Backplane;
   readonly #host: FeedHost;
+  /** How many of the newest messages are read before anything else. */
+  readonly #preload: number;
+  #epoch = "";
+  /** Up to here it is the past: nobody is served before that has been read. */
+  #past = Infinity;
+  #stopped = false;
   #stop: (() => void) | undefined;
 
-  constructor(backplane: Backplane, host: FeedHost) {
+  constructor(backplane: Backplane, host: FeedHost, preload = 0) {
     this.#backplane = backplane;
     this.#host = host;
+    this.#preload = preload;
   }
 
-  /** Begins with the present order. */
+  /** The present order; empty until the feed has reached the present. */
+  get epoch(): string {
+    return this.#past === 0 ? this.#epoch : "";
+  }
+
+  /** Begins a little before the present, as far as the backplane can say. */
   start(): void {
-    this.#open(undefined);
+    if (this.#preload === 0) return this.#open(undefined);
+    const top = this.#backplane.top();
+    if (!(top instanceof Promise)) return this.#begin(top);
+    top.then(
+      (position) => this.#begin(position),
+      () => this.#begin({ epoch: "", seq: 0 }),
+    );
   }
 
   /** Ends for good. */
   stop(): void {
+    this.#stopped = true;
     this.#stop?.();
     this.#stop = undefined;
+  }
+
+  #begin({ epoch, seq }: Position): void {
+    if (this.#stopped) return;
+    if (seq === 0) return this.#open(undefined);
+    this.#renew({ epoch, seq: Math.max(0, seq - this.#preload) });
+    this.#past = seq;
+    this.#open({ epoch, seq: this.applied });
   }
 
   #open(after: Position | undefined): void {
     let open = true;
     const stop = this.#backplane.feed(after, {
       frame: (frame) => {
-        if (!open || frame.epoch !== this.epoch) return;
+        if (!open || frame.epoch !== this.#epoch) return;
         if (frame.seq <= this.applied) return;
         if (frame.seq === this.applied + 1) return this.#take(frame);
         open = false;
         this.#again();
       },
       epoch: (position) => {
-        if (!open || position.epoch === this.epoch) return;
-        this.epoch = position.epoch;
-        this.applied = position.seq;
-        this.#host.renewed();
+        if (!open || position.epoch === this.#epoch) return;
+        const began = this.#past === 0;
+        // Of another order there is no past that anyone could ask for.
+        this.#past = 0;
+        this.#renew(position);
+        if (!began) this.#host.begun();
       },
       lost: (seq) => {
         if (!open || seq <= this.applied) return;
         this.applied = seq;
         this.#host.lost(seq);
+        this.#arrive();
       },
     });
     this.#stop = () => {
@@ -77,6 +107,20 @@ export class Feed {
     this.#host.append(frame);
     this.applied = frame.seq;
     this.#host.appended();
+    this.#arrive();
+  }
+
+  #renew(position: Position): void {
+    this.#epoch = position.epoch;
+    this.applied = position.seq;
+    this.#host.renewed();
+  }
+
+  /** Whether that was the last of the past. */
+  #arrive(): void {
+    if (this.#past === 0 || this.applied < this.#past) return;
+    this.#past = 0;
+    this.#host.begun();
   }
 
   /** What lies between is read first: the feed starts anew where we are. */
@@ -84,7 +128,7 @@ export class Feed {
     queueMicrotask(() => {
       if (!this.#stop) return;
       this.#stop();
-      this.#open({ epoch: this.epoch, seq: this.applied });
+      this.#open({ epoch: this.#epoch, seq: this.applied });
     });
   }
 }

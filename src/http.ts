@@ -80,7 +80,7 @@ export function allowOrigin(
   if (origin === null || !originAllowed(request, callers)) return;
   headers.set("access-control-allow-origin", origin);
   // Any origin may read, but only a listed one with the visitor's cookies.
-  if (callers.origins?.includes(origin)) {
+  if (origin !== "*" && callers.origins?.includes(origin)) {
     headers.set("access-control-allow-credentials", "true");
   }
   headers.set("access-control-expose-headers", "retry-after");
@@ -224,4 +224,19 @@ export async function drain(
   } finally {
     clearTimeout(timer);
   }
+}
+
+/**
+ * Bun ends a response that is silent for 10 s. Its server, which Hono has as
+ * `env`, can make that longer for one request (255 s at most; 0 is for ever).
+ */
+export function liftIdleLimit(
+  env: unknown,
+  request: Request,
+  ms: number,
+): void {
+  const server = env as { timeout?: unknown } | undefined;
+  if (typeof server?.timeout !== "function") return;
+  const seconds = Math.ceil(ms / 1_000);
+  server.timeout(request, seconds > 255 ? 0 : seconds);
 }

@@ -13,6 +13,9 @@ export const newKey: () => string = customAlphabet(ALPHABET, 24);
 /** The name of a new order. */
 export const newEpoch: () => string = customAlphabet(ALPHABET, 10);
 
+/** The name of a node, new each time one starts. */
+export const newNodeId: () => string = customAlphabet(ALPHABET, 10);
+
 /** Whether `key` has the form of a key; a client cannot choose a weak one. */
 export function isKey(key: string): boolean {
   return /^[0-9A-Za-z]{24}$/.test(key);

@@ -1,35 +1,45 @@
 /**
- * The stand-alone server: the native protocol at `/push`, set up by environment
- * variables. Its default export serves under `deno serve` and `bun run`; for
- * `deno run`, which serves nothing by itself, there is `start.ts`.
+ * The stand-alone server: the native protocol at `/push`, others at their own paths,
+ * set up by environment variables. Its default export serves under `deno serve` and
+ * `bun run`; for `deno run`, which serves nothing by itself, there is `start.ts`.
  * @module
  */
 import { peerOf } from "./address.ts";
-import { isLoopback, readConfig } from "./config.ts";
+import { sqlite } from "./backplane/sqlite.ts";
+import { type Config, isLoopback, readConfig } from "./config.ts";
 import { App, process } from "./deps.ts";
 import { createEngine } from "./engine.ts";
 import { PushError } from "./errors.ts";
 import { problem } from "./http.ts";
+import type { EngineOptions } from "./options.ts";
 import { servePage } from "./page/serve.ts";
-import { createRouter } from "./router.ts";
+import type { Policy } from "./policy.ts";
+import { comet4j } from "./protocol/comet4j.ts";
+import { createRouter, mountAll } from "./router.ts";
 
 /** How long clients get to read their `close` frames, in ms. */
 const GRACE = 1_000;
 
-const config = configure();
-const engine = createEngine({
-  ...config.engine,
-  policy: config.policy ?? { allow: () => true },
-});
+const everybody: Policy = { allow: () => true };
+const config = attempt(() => readConfig(process.env));
+const protocols = attempt(() => [comet4j({ channels: config.channels })]);
+const engine = attempt(() =>
+  createEngine({
+    ...config.engine,
+    ...storage(config),
+    policy: config.policy ?? everybody,
+  })
+);
 const app = new App()
   .get("/healthz", (c) => c.text("ok"))
-  .route("/push", createRouter(engine, config.router))
-  .notFound(async (c) => {
-    const page = await servePage(c.req.path);
-    if (page) return page;
-    const detail = "The channels are at /push: GET /push/CHANNEL.";
-    return problem(new PushError("not_found", detail));
-  });
+  .route("/push", createRouter(engine, config.router));
+mountAll(app, protocols, engine, config.router);
+app.notFound(async (c) => {
+  const page = await servePage(c.req.path);
+  if (page) return page;
+  const detail = "The channels are at /push: GET /push/CHANNEL.";
+  return problem(new PushError("not_found", detail));
+});
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.on(signal, () => void shutdown());
@@ -66,9 +76,16 @@ export default {
   },
 } satisfies Server as Server;
 
-function configure(): ReturnType<typeof readConfig> {
+/** What keeps the messages, if a file was named. */
+function storage({ data, engine }: Config): Pick<EngineOptions, "backplane"> {
+  if (data === undefined) return {};
+  return { backplane: sqlite({ path: data, history: engine.history ?? {} }) };
+}
+
+/** What `make` returns; a reason why it cannot is for people, and the end. */
+function attempt<T>(make: () => T): T {
   try {
-    return readConfig(process.env);
+    return make();
   } catch (error) {
     console.error(`halley: ${(error as Error).message}`);
     process.exit(1);

@@ -6,6 +6,7 @@
 import type { Connection } from "./connection.ts";
 import { PushError } from "./errors.ts";
 import type { Limits, Quota } from "./options.ts";
+import { Round } from "./round.ts";
 
 /** How many seconds' worth may be used at once, after a while of quiet. */
 const BURST = 5;
@@ -53,7 +54,7 @@ export class Meters {
   readonly #meters = new Map<string, Meter>();
   /** Where each connection came from, by its id; if addresses have quotas. */
   readonly #origins = new Map<string, Meter>();
-  #round: Iterator<[string, Meter], undefined> = [].values();
+  readonly #round = new Round(this.#meters);
 
   constructor(limits: Limits, now: () => number) {
     this.#limits = limits;
@@ -129,12 +130,9 @@ export class Meters {
   sweep(looks: number = SWEEP_LOOKS): void {
     const now = this.#now();
     for (let look = 0; look < looks; look++) {
-      const { value, done } = this.#round.next();
-      if (done) {
-        this.#round = this.#meters.entries();
-        return;
-      }
-      const [name, meter] = value;
+      const next = this.#round.next();
+      if (!next) return;
+      const [name, meter] = next;
       if (meter.isIdle(now)) this.#meters.delete(name);
     }
   }

@@ -14,6 +14,9 @@ export const MAX_NAME = 255;
 /** The log of `sendToAll`: every connection follows it. */
 export const ALL = "$all";
 
+/** The log of what the nodes tell each other: no connection follows it. */
+export const NODES = "$nodes";
+
 /** The log of what is sent to one connection alone. */
 export function privateLog(connection: string): string {
   return `$${connection}`;

@@ -6,18 +6,30 @@
 import type { Backplane } from "./backplane.ts";
 import { Barred } from "./barred.ts";
 import type { Connection, Host } from "./connection.ts";
-import type { DropReason } from "./errors.ts";
+import { type DropReason, PushError } from "./errors.ts";
 import { Events } from "./events.ts";
 import { Feed, type FeedHost } from "./feed.ts";
 import { Flush, type FlushHost } from "./flush.ts";
 import { type Chunk, Control, type Frame } from "./frame.ts";
 import type { Log } from "./log.ts";
 import { Logs } from "./logs.ts";
-import { ALL, privateLog, watchedChannel } from "./name.ts";
 import { Meters } from "./meter.ts";
+import { ALL, NODES, privateLog, watchedChannel } from "./name.ts";
 import type { Settings } from "./options.ts";
 import { formatId } from "./position.ts";
 import { Recovery, type RecoveryHost } from "./recovery.ts";
+
+/** The other nodes on the same backplane, as far as this one has heard of them. */
+export interface Peers {
+  /** Something may have been missed: it begins, an order is lost, or a part of it. */
+  lost(): void;
+  /** A message from a node, this one included. */
+  hear(frame: Frame): void;
+  /** Whose connection `id` is, if another node has it. */
+  find(id: string): { readonly subject: string | undefined } | undefined;
+  /** Resolves once all nodes tell who joins and leaves `channels`. */
+  watch(channels: readonly string[]): Promise<void>;
+}
 
 /** The inside of an engine. */
 export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
@@ -30,6 +42,8 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
   readonly meters: Meters;
   readonly feed: Feed;
   readonly recovery: Recovery;
+  /** Nobody, where the backplane reaches this process only. */
+  peers: Peers | undefined;
   /** The time of this turn, in ms since 1970. */
   now: number;
   /** Whether newcomers are refused for good. */
@@ -51,7 +65,7 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
     this.meters = new Meters(settings.limits, () => settings.clock.now());
     this.recovery = new Recovery(this, backplane);
     this.#flush = new Flush(this);
-    this.feed = new Feed(backplane, this);
+    this.feed = new Feed(backplane, this, settings.preload);
   }
 
   get epoch(): string {
@@ -65,6 +79,14 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
   /** The id of the present. */
   get id(): string {
     return formatId(this.epoch, this.applied);
+  }
+
+  /** Throws a retryable `PushError` unless this node serves now. */
+  ready(): void {
+    if (this.closed) throw new PushError("shutdown", undefined, 500);
+    if (this.epoch === "") {
+      throw new PushError("unavailable", "The server is starting.", 500);
+    }
   }
 
   /** The connection that a private log belongs to, if it is here. */
@@ -90,18 +112,27 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
         this.#flush.now(log);
       }
     }
-    this.events.emit("message", this.#newest!);
+    const frame = this.#newest!;
+    // What came before this node was there is nobody's news.
+    if (this.epoch === "") return;
+    if (frame.log === NODES) this.peers?.hear(frame);
+    else this.events.emit("message", frame);
   }
 
   #logsOf(frame: Frame): Log[] {
     if (frame.log === ALL) return [this.logs.all];
     if (!frame.log.startsWith("$")) return this.logs.covering(frame.log);
-    if (watchedChannel(frame.log) !== undefined) {
-      const log = this.logs.get(frame.log);
-      return log ? [log] : [];
+    const held = this.logs.get(frame.log);
+    if (held) return [held];
+    if (frame.log === NODES || watchedChannel(frame.log) !== undefined) {
+      return [];
     }
     const owner = this.ownerOf(frame.log);
     if (owner) return [this.#privateLogOf(owner)];
+    // Those who were here before a restart come back for what they were sent.
+    if (this.epoch === "") {
+      return [this.logs.open(frame.log, this.logs.privateFloor)];
+    }
     this.logs.privateFloor = frame.seq;
     return [];
   }
@@ -138,6 +169,15 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
       this.claim(connection);
     }
     this.#flush.mark(this.logs.all);
+    this.#missed();
+  }
+
+  begun(): void {
+    this.#missed();
+  }
+
+  #missed(): void {
+    if (this.epoch !== "") this.peers?.lost();
   }
 
   lost(seq: number): void {
@@ -148,6 +188,7 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
       this.#privateLogOf(connection, seq);
     }
     this.#flush.mark(this.logs.all);
+    this.#missed();
   }
 
   // The flush serves connections.
@@ -213,6 +254,8 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
   }
 
   away(connection: Connection): void {
+    // To the millisecond: another node may have it by now.
+    connection.awaySince = this.now = this.settings.clock.now();
     this.events.emit("away", connection);
   }
 

@@ -77,6 +77,16 @@ export interface EngineOptions {
   readonly writeTimeout?: number;
   /** How long the body of a request may take to come, in ms (30,000). */
   readonly bodyTimeout?: number;
+  /**
+   * How many of the newest messages a starting node reads before it serves anyone
+   * (default 10,000), so that those who resume after a restart find them there.
+   */
+  readonly preload?: number;
+  /**
+   * How long a publish waits for a backplane that is out of reach, in ms (default
+   * 0: it fails at once, as `unavailable`).
+   */
+  readonly publishTimeout?: number;
   /** The time it goes by (default: the system's). */
   readonly clock?: Clock;
 }
@@ -89,6 +99,8 @@ export interface Settings {
   readonly linger: number;
   readonly writeTimeout: number;
   readonly bodyTimeout: number;
+  readonly preload: number;
+  readonly publishTimeout: number;
   readonly clock: Clock;
 }
 
@@ -123,6 +135,8 @@ export function settingsOf(options: EngineOptions): Settings {
     linger: count("linger", options.linger, 30_000),
     writeTimeout: count("writeTimeout", options.writeTimeout, 30_000, 1),
     bodyTimeout: count("bodyTimeout", options.bodyTimeout, 30_000, 1),
+    preload: count("preload", options.preload, 10_000),
+    publishTimeout: count("publishTimeout", options.publishTimeout, 0),
     clock: options.clock ?? systemClock,
   };
 }

@@ -6,60 +6,145 @@
 import type { Backplane, Draft } from "./backplane.ts";
 import type { Present } from "./channel.ts";
 import type { Connection } from "./connection.ts";
-import { matches, patternsOf, presenceLog } from "./name.ts";
+import { isPattern, matches, patternsOf, presenceLog } from "./name.ts";
 import type { Node } from "./node.ts";
 
-/** Everybody who follows `channel`, by name or by a pattern, each once. */
-export function presentIn(node: Node, channel: string): Present[] {
-  const present = new Set<Connection>();
-  for (const name of [channel, ...patternsOf(channel)]) {
-    // The followers of a channel's log are connections, all of them.
-    const followers = node.logs.get(name)?.followers as Iterable<Connection>;
-    for (const connection of followers ?? []) present.add(connection);
-  }
-  return [...present].map(describe);
-}
-
-function describe({ id, identity }: Connection): Present {
-  return identity
-    ? { connection: id, subject: identity.subject }
-    : { connection: id };
-}
-
-/** Publishes joins and leaves, where somebody watches, from now on. */
-export function announcePresence(node: Node, backplane: Backplane): void {
-  const announce = (kind: "join" | "leave") =>
-  async (
-    connection: Connection,
-    name: string,
-  ) => {
-    // All at once: a moment later the backplane may be closed.
-    const told = drafts(node, kind, connection, name);
-    await Promise.all(told.map((draft) => backplane.publish(draft)));
-  };
-  node.events.on("subscribe", announce("join"));
-  node.events.on("unsubscribe", announce("leave"));
+/** Somebody, wherever connected. */
+interface Someone {
+  readonly id: string;
+  readonly subject: string | undefined;
 }
 
 /**
- * The joins or leaves that follow from `connection` now following `name`, or no
- * more: one for each channel that somebody watches.
+ * Everybody who follows `channel`, by name or by a pattern, each once; `elsewhere`
+ * are those who do at other nodes.
  */
-function drafts(
+export function presentIn(
   node: Node,
-  kind: "join" | "leave",
-  connection: Connection,
-  name: string,
+  channel: string,
+  elsewhere: Iterable<Someone> = [],
+): Present[] {
+  const present = new Map<string, Present>();
+  for (const name of [channel, ...patternsOf(channel)]) {
+    // The followers of a channel's log are connections, all of them.
+    const followers = node.logs.get(name)?.followers as Iterable<Connection>;
+    for (const { id, identity } of followers ?? []) {
+      present.set(id, describe({ id, subject: identity?.subject }));
+    }
+  }
+  for (const one of elsewhere) {
+    if (!present.has(one.id)) present.set(one.id, describe(one));
+  }
+  return [...present.values()];
+}
+
+function describe({ id, subject }: Someone): Present {
+  return subject === undefined
+    ? { connection: id }
+    : { connection: id, subject };
+}
+
+/**
+ * The joins and leaves of the channels in `watched` that follow from `who` having
+ * followed the names `before` and following those in `after` now.
+ */
+export function changes(
+  who: Someone,
+  before: readonly string[],
+  after: readonly string[],
+  watched: Iterable<string>,
+  time: number,
 ): Draft[] {
   const found: Draft[] = [];
-  const others = connection.channels.filter((other) => other !== name);
-  for (const channel of node.logs.watched) {
-    const covers = (name: string) => name === channel || matches(name, channel);
-    // By another name it was there before, or is there still.
-    if (!covers(name) || others.some(covers)) continue;
-    const data = JSON.stringify(describe(connection));
-    const log = presenceLog(channel);
-    found.push({ log, channel, data, time: node.now, meta: kind });
+  for (const channel of watched) {
+    const covers = (name: string) =>
+      name === channel || (isPattern(name) && matches(name, channel));
+    const there = after.some(covers);
+    if (before.some(covers) === there) continue;
+    const data = JSON.stringify(describe(who));
+    const meta = there ? "join" : "leave";
+    found.push({ log: presenceLog(channel), channel, data, time, meta });
   }
   return found;
+}
+
+/** Publishes joins and leaves, where somebody watches, of the one node there is. */
+export function announcePresence(node: Node, backplane: Backplane): void {
+  const announce =
+    (joins: boolean) => async (connection: Connection, name: string) => {
+      const { id, identity, channels } = connection;
+      const who = { id, subject: identity?.subject };
+      // By another name it was there before, or is there still.
+      const others = channels.filter((other) => other !== name);
+      const names = [...others, name];
+      const { watched } = node.logs;
+      const told = joins
+        ? changes(who, others, names, watched, node.now)
+        : changes(who, names, others, watched, node.now);
+      // All at once: a moment later the backplane may be closed.
+      await Promise.all(told.map((draft) => backplane.publish(draft)));
+    };
+  node.events.on("subscribe", announce(true));
+  node.events.on("unsubscribe", announce(false));
+}
+
+/**
+ * Publishes joins and leaves of one node among others: none twice, none of them
+ * before the former one of the same connection, and all, though the backplane may be
+ * out of reach for a while.
+ */
+export class Announcer {
+  readonly #backplane: Backplane;
+  readonly #fail: (error: unknown) => void;
+  readonly #node: string;
+  #number = 0;
+  #waiting: Draft[] = [];
+  #busy = false;
+
+  /** `node` makes the keys of what it publishes its own. */
+  constructor(
+    backplane: Backplane,
+    node: string,
+    fail: (error: unknown) => void,
+  ) {
+    this.#backplane = backplane;
+    this.#node = node;
+    this.#fail = fail;
+  }
+
+  /** Takes what is to be published, and goes on with what could not be. */
+  async announce(drafts: readonly Draft[] = []): Promise<void> {
+    for (const draft of drafts) {
+      this.#waiting.push({ ...draft, key: `${this.#node}\n${++this.#number}` });
+    }
+    if (this.#busy) return;
+    this.#busy = true;
+    while (this.#waiting.length > 0) {
+      const round = this.#round();
+      const results = await Promise.allSettled(
+        round.map(async (draft) => await this.#backplane.publish(draft)),
+      );
+      const left = round.filter((_, i) => results[i]!.status === "rejected");
+      this.#waiting.unshift(...left);
+      if (left.length === 0) continue;
+      const failed = results.find(({ status }) => status === "rejected");
+      this.#fail((failed as PromiseRejectedResult).reason);
+      break;
+    }
+    this.#busy = false;
+  }
+
+  /** What can be published at once: of each connection and channel the oldest. */
+  #round(): Draft[] {
+    const seen = new Set<string>();
+    const later: Draft[] = [];
+    const round = this.#waiting.filter((draft) => {
+      const about = `${draft.log}\n${draft.data}`;
+      if (!seen.has(about)) return seen.add(about);
+      later.push(draft);
+      return false;
+    });
+    this.#waiting = later;
+    return round;
+  }
 }

@@ -81,10 +81,10 @@ function publisher(
   key: string | undefined,
   identity: Identity | undefined,
 ): string | undefined {
-  const connection = key && engine.connections.get(idOfKey(key));
-  if (!connection) return undefined;
-  if (connection.identity?.subject !== identity?.subject) return undefined;
-  return connection.id;
+  if (!key) return undefined;
+  const id = idOfKey(key);
+  const owner = engine.whose(id);
+  return owner && owner.subject === identity?.subject ? id : undefined;
 }
 
 /** N9: says goodbye; a key that is nobody's, or somebody else's, changes nothing. */

@@ -3,25 +3,31 @@
  * size are checked, and it becomes JSON text, once.
  * @module
  */
-import type { Backplane } from "./backplane.ts";
+import type { Backplane, Draft, MaybePromise } from "./backplane.ts";
 import type { PublishOptions } from "./channel.ts";
 import { PushError } from "./errors.ts";
+import { newKey } from "./key.ts";
 import { jsonText } from "./message.ts";
 import { channelFault, patternsOf } from "./name.ts";
-import type { Settings } from "./options.ts";
-import { formatId } from "./position.ts";
+import type { Node } from "./node.ts";
+import { formatId, type Position } from "./position.ts";
 import { check, type StandardSchema } from "./schema.ts";
+
+/** After how long a backplane that is out of reach is tried again, in ms. */
+const RETRY = 100;
 
 /** Publishes to one backplane. */
 export class Publisher {
+  readonly #node: Node;
   readonly #backplane: Backplane;
-  readonly #settings: Settings;
   /** What data must look like, by channel or pattern. */
   readonly schemas: Map<string, StandardSchema> = new Map();
+  /** While the backplane is out of reach: until it is tried again. */
+  #pause: Promise<void> | undefined;
 
-  constructor(backplane: Backplane, settings: Settings) {
+  constructor(node: Node, backplane: Backplane) {
+    this.#node = node;
     this.#backplane = backplane;
-    this.#settings = settings;
   }
 
   /** Publishes to `log` what is about `channel`; resolves to the id. */
@@ -31,8 +37,9 @@ export class Publisher {
     data: unknown,
     options: PublishOptions,
   ): Promise<string> {
+    this.#node.ready();
     checkChannel(channel);
-    const { limits, clock } = this.#settings;
+    const { limits, clock, publishTimeout } = this.#node.settings;
     if (this.schemas.size > 0) {
       for (const name of [channel, ...patternsOf(channel)]) {
         const schema = this.schemas.get(name);
@@ -44,8 +51,46 @@ export class Publisher {
     }
     const text = jsonText(data, limits.message);
     const draft = { ...options, log, channel, data: text, time: clock.now() };
-    const { epoch, seq } = await this.#backplane.publish(draft);
+    const { epoch, seq } = publishTimeout === 0
+      ? await this.#backplane.publish(draft)
+      : await this.#patiently(draft, clock.now() + publishTimeout);
     return formatId(epoch, seq);
+  }
+
+  /** Tries again and again until `end`, in ms since 1970; nothing overtakes it. */
+  async #patiently(draft: Draft, end: number): Promise<Position> {
+    const { clock } = this.#node.settings;
+    // Whether a failed try has published it, nobody knows: the key does.
+    const keyed = { ...draft, key: draft.key ?? `$${newKey()}` };
+    for (;;) {
+      while (this.#pause) await this.#pause;
+      try {
+        return await this.#within(end, this.#backplane.publish(keyed));
+      } catch (error) {
+        const away = error instanceof PushError && error.code === "unavailable";
+        if (!away || this.#node.closed || clock.now() >= end) throw error;
+        this.#pause ??= new Promise((resolve) => {
+          clock.schedule(() => {
+            this.#pause = undefined;
+            resolve();
+          }, RETRY);
+        });
+      }
+    }
+  }
+
+  /** What comes by `end`; else nobody knows. */
+  async #within<T>(end: number, result: MaybePromise<T>): Promise<T> {
+    if (!(result instanceof Promise)) return result;
+    const { clock } = this.#node.settings;
+    const { promise, reject } = Promise.withResolvers<never>();
+    const late = () => reject(new PushError("unavailable"));
+    const stop = clock.schedule(late, Math.max(0, end - clock.now()));
+    try {
+      return await Promise.race([result, promise]);
+    } finally {
+      stop();
+    }
   }
 }
 

@@ -40,10 +40,7 @@ export function createRouter(
   options: RouterOptions = {},
 ): Hono {
   const router = new App();
-  for (const protocol of options.protocols ?? []) {
-    const routes = protocol.router(engine, options);
-    for (const path of protocol.paths) router.route(path, routes);
-  }
+  mountAll(router, options.protocols ?? [], engine, options);
   router.all("*", async (c) => {
     const request = c.req.raw;
     let response: Response;
@@ -59,6 +56,19 @@ export function createRouter(
     return response;
   });
   return router;
+}
+
+/** Mounts each protocol at the paths where it is at home. */
+export function mountAll(
+  app: Hono,
+  protocols: readonly Protocol[],
+  engine: Engine,
+  callers: Callers,
+): void {
+  for (const protocol of protocols) {
+    const routes = protocol.router(engine, callers);
+    for (const path of protocol.paths) app.route(path, routes);
+  }
 }
 
 function methodsOf(path: string): string {

@@ -8,7 +8,7 @@ import type { Present } from "./channel.ts";
 import type { Connection } from "./connection.ts";
 import { PushError } from "./errors.ts";
 import { ndjson, sse } from "./frame.ts";
-import { negotiate } from "./http.ts";
+import { liftIdleLimit, negotiate } from "./http.ts";
 import { idOfKey } from "./key.ts";
 import type { Identity } from "./policy.ts";
 import { poll, POLL_HEADERS } from "./transport/poll.ts";
@@ -91,15 +91,12 @@ function keyOf(
   identity: Identity | undefined,
 ): string | undefined {
   if (identity?.key === undefined) return key;
-  if (key !== undefined && key !== identity.key) {
-    throw new PushError("forbidden", "The ticket is for another connection.");
-  }
   // Whoever had it open comes back with the id of what it had last.
   const known = engine.connections.get(idOfKey(identity.key));
   if (known?.sink && !request.headers.has("last-event-id")) {
     throw new PushError("forbidden", "The ticket has been used.");
   }
-  return identity.key;
+  return key ?? identity.key;
 }
 
 function park(
@@ -143,17 +140,6 @@ function head(transport: Transport): Response {
     ? POLL_HEADERS
     : streamHeaders(transport === "sse" ? sse : ndjson);
   return new Response(null, { headers });
-}
-
-/**
- * Bun ends a response that is silent for 10 s. Its server, which Hono has as
- * `env`, can make that longer for one request (255 s at most; 0 is for ever).
- */
-function liftIdleLimit(env: unknown, request: Request, ms: number): void {
-  const server = env as { timeout?: unknown } | undefined;
-  if (typeof server?.timeout !== "function") return;
-  const seconds = Math.ceil(ms / 1_000);
-  server.timeout(request, seconds > 255 ? 0 : seconds);
 }
 
 /** N11: who follows some channels. */

@@ -11,7 +11,11 @@ const ann = { subject: "ann" };
 
 /** An engine whose clock stands still, with who has connected. */
 function setup(options: EngineOptions = {}) {
-  const engine = createEngine({ clock: manualClock(), ...options });
+  const engine = createEngine({
+    clock: manualClock(),
+    preload: 0,
+    ...options,
+  });
   const happened: string[] = [];
   engine.on("connect", ({ id }) => void happened.push(id));
   return { engine, happened };

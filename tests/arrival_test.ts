@@ -9,7 +9,11 @@ import { Recorder } from "./recorder.ts";
 
 /** An engine whose clock stands still, with what happened to its connections. */
 function setup(options: EngineOptions = {}) {
-  const engine = createEngine({ clock: manualClock(), ...options });
+  const engine = createEngine({
+    clock: manualClock(),
+    preload: 0,
+    ...options,
+  });
   const happened: string[] = [];
   for (const event of ["connect", "away", "return", "drop"] as const) {
     engine.on(event, () => void happened.push(event));

@@ -2,44 +2,49 @@
  * What every backplane must do, as tests: `backplane.ts` says it in words.
  * @module
  */
-import {
-  assert,
-  assertEquals,
-  assertNotEquals,
-  assertRejects,
-} from "@std/assert";
-import type { Backplane } from "../src/backplane.ts";
-import { PushError } from "../src/errors.ts";
+import { assert, assertEquals } from "@std/assert";
+import type { MaybePromise } from "../src/backplane.ts";
 import type { Position } from "../src/position.ts";
-import { draft, Ear } from "./ear.ts";
+import type { Claims, Declare, Place } from "./backplane_claims.ts";
+import { keysContract } from "./backplane_contract_keys.ts";
+import { keptContract } from "./backplane_contract_kept.ts";
+import { lastingContract, sharedContract } from "./backplane_contract_nodes.ts";
+import { draft, Ear, hear, refusal } from "./ear.ts";
 import { test } from "./harness.ts";
 
-async function refusal(action: () => unknown): Promise<PushError> {
-  return await assertRejects(async () => await action(), PushError);
-}
-
-/** Declares the tests that `make()`, called `name`, has to pass. */
+/** Declares the tests that what `make()` opens, called `name`, has to pass. */
 export function backplaneContract(
   name: string,
-  make: () => Promise<Backplane> | Backplane,
+  make: () => MaybePromise<Place>,
+  claims: Claims = {},
 ): void {
-  /** Runs `body` with a backplane and an ear on its feed; ends both. */
-  const it = (
-    clause: string,
-    body: (backplane: Backplane, ear: Ear) => Promise<void>,
-  ) =>
+  const it: Declare = (clause, body, keeping) =>
     test(`${name}: ${clause}`, async () => {
-      const backplane = await make();
-      const ear = new Ear();
-      const stop = backplane.feed(undefined, ear);
-      await ear.until(({ epochs }) => epochs.length > 0);
+      const place = await make();
+      const backplane = await place.open(keeping);
+      const { ear, stop } = await hear(backplane);
       try {
-        await body(backplane, ear);
+        await body(backplane, ear, place);
       } finally {
         stop();
         await backplane.close();
+        await place.remove?.();
       }
     });
+
+  it("it keeps messages if it says so, and says so if it does", (backplane) => {
+    const keeps = [backplane.read, backplane.tops].map((way) =>
+      way !== undefined
+    );
+    assertEquals(keeps, [claims.keeps === true, claims.keeps === true]);
+    assert(!(claims.shared && backplane.local), "a local one is not shared");
+    return Promise.resolve();
+  });
+
+  keysContract(it);
+  if (claims.keeps) keptContract(it);
+  if (claims.lasts) lastingContract(it);
+  if (claims.shared) sharedContract(it);
 
   it(
     "a feed without a place hears the order first, and what is next",
@@ -121,30 +126,17 @@ export function backplaneContract(
   });
 
   it(
-    "a repeated key is answered with the first id, and published once (O9)",
+    "the largest message an engine takes by default arrives whole",
     async (backplane, ear) => {
-      const first = await backplane.publish(draft({ key: "k" }));
-      const again = await backplane.publish(
-        draft({ key: "k", time: 1_000_005 }),
-      );
-      assertEquals(again, first);
-      const { seq } = await backplane.publish(draft());
+      // 262,144 bytes of JSON text, most of them in characters of three.
+      const data = `"${"✓".repeat(87_380)}ab"`;
+      const { seq } = await backplane.publish(draft({ data }));
       await ear.hears(seq);
-      assertEquals(ear.seqs, [first.seq, first.seq + 1]);
+      assertEquals(ear.frames[0]!.data, data);
+      const reading = await backplane.read?.("a", seq - 1, 1);
+      assertEquals(reading?.frames[0]?.data ?? data, data);
     },
   );
-
-  it("the same key in another log is another message (O9)", async (backplane) => {
-    const first = await backplane.publish(draft({ key: "k" }));
-    const other = await backplane.publish(draft({ key: "k", log: "b" }));
-    assertNotEquals(other.seq, first.seq);
-  });
-
-  it("the same key with other data is refused (O9)", async (backplane) => {
-    await backplane.publish(draft({ key: "k" }));
-    const again = () => backplane.publish(draft({ key: "k", data: "2" }));
-    assertEquals((await refusal(again)).code, "key_reused");
-  });
 
   it(
     "a feed after a place brings what lies above it, or says it is lost",
@@ -231,28 +223,43 @@ export function backplaneContract(
     },
   );
 
+  it(
+    "two feeds on one backplane hear the same, each from its own place",
+    async (backplane, ear) => {
+      const first = await backplane.publish(draft());
+      const second = await hear(backplane);
+      assertEquals(second.ear.epochs, [first]);
+      const { seq } = await backplane.publish(draft());
+      await Promise.all([ear.hears(seq), second.ear.hears(seq)]);
+      second.stop();
+      assertEquals([ear.seqs, second.ear.seqs], [[first.seq, seq], [seq]]);
+      const last = await backplane.publish(draft());
+      await ear.hears(last.seq);
+      assertEquals(second.ear.seqs, [seq], "it was stopped");
+    },
+  );
+
+  it(
+    "what is under way when it closes is answered, one way or the other",
+    async (backplane) => {
+      const answer = (async () => await backplane.publish(draft()))();
+      await backplane.close();
+      const { code } = await answer.then(
+        () => ({ code: "" }),
+        (error) => error,
+      );
+      assert(code === "" || code === "unavailable", code);
+    },
+  );
+
+  it("it may be closed twice", async (backplane) => {
+    await backplane.close();
+    await backplane.close();
+  });
+
   it("what is published after close is refused as unavailable", async (backplane) => {
     await backplane.close();
     const { code, retryable } = await refusal(() => backplane.publish(draft()));
     assertEquals([code, retryable], ["unavailable", true]);
-  });
-
-  it("read gives what a log holds above a place, oldest first", async (backplane) => {
-    if (!backplane.read) {
-      // It keeps nothing, and offers neither: what a node drops is lost.
-      return assertEquals(backplane.tops, undefined);
-    }
-    const { seq } = await backplane.publish(draft());
-    for (const log of ["b", "a", "a"]) await backplane.publish(draft({ log }));
-    const { epoch } = await backplane.top();
-    const all = await backplane.read("a", seq, 10);
-    assertEquals([all.epoch, all.floor <= seq], [epoch, true]);
-    assertEquals(all.frames.map(({ seq }) => seq), [seq + 2, seq + 3]);
-    const oldest = await backplane.read("a", seq, 1);
-    assertEquals(oldest.frames.map(({ seq }) => seq), [seq + 2]);
-    const { tops, ...rest } = await backplane.tops!();
-    assertEquals(rest.epoch, epoch);
-    const found = new Map(tops);
-    assertEquals([found.get("a"), found.get("b")], [seq + 3, seq + 1]);
   });
 }

@@ -11,7 +11,7 @@ import { backplaneContract } from "./backplane_contract.ts";
 import { draft, Ear } from "./ear.ts";
 import { test } from "./harness.ts";
 
-backplaneContract("memory()", () => memory());
+backplaneContract("memory()", () => ({ open: () => memory() }));
 
 test("memory() begins another epoch each time, at 0", async () => {
   const [one, two] = [await memory().top(), await memory().top()];

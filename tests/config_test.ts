@@ -76,6 +76,13 @@ test("readConfig() takes quotas and the proxy that is believed", () => {
   assertThrows(zero, Error, "HALLEY_ADDRESS_OPENS");
 });
 
+test("readConfig() takes the file that messages are kept in", () => {
+  const file = " data/halley.db ";
+  assertEquals(readConfig({ HALLEY_DATA: file }).data, "data/halley.db");
+  assertEquals(readConfig({ HALLEY_DATA: " " }).data, undefined);
+  assertEquals(readConfig({}).data, undefined);
+});
+
 test("readConfig() takes lists of origins and hosts, separated by commas", () => {
   const { router } = readConfig({
     HALLEY_ORIGINS: " https://a.example , https://b.example,",
@@ -85,6 +92,12 @@ test("readConfig() takes lists of origins and hosts, separated by commas", () =>
     origins: ["https://a.example", "https://b.example"],
     hosts: ["push.example"],
   });
+});
+
+test("readConfig() takes the channels of Comet4J's clients, or hello", () => {
+  const env = { HALLEY_CHANNELS: " talker , His_Table," };
+  assertEquals(readConfig(env).channels, ["talker", "His_Table"]);
+  assertEquals(readConfig({}).channels, ["hello"]);
 });
 
 test("readConfig() takes an empty variable for none", () => {

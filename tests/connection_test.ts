@@ -286,6 +286,14 @@ test("confirm() makes what was handed out the place to go on from", () => {
   assertEquals(new Recorder(connection).got, []);
 });
 
+test("confirm() lets a reset be told once: its client knows", () => {
+  const { connection } = cut();
+  assert(connection.next() instanceof Control);
+  connection.confirm();
+  connection.rewind();
+  assertEquals(new Recorder(connection).got, [2, 4]);
+});
+
 test("next() gives no more frames than the response may carry", () => {
   const small = new SmallNode();
   const connection = small.connection("a", "b");

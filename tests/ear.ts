@@ -2,7 +2,9 @@
  * A node's end of a backplane: messages to publish, and an ear for the feed.
  * @module
  */
-import type { Draft, FeedListener } from "../src/backplane.ts";
+import { assertRejects } from "@std/assert";
+import type { Backplane, Draft, FeedListener } from "../src/backplane.ts";
+import { PushError } from "../src/errors.ts";
 import type { Frame } from "../src/frame.ts";
 import type { Position } from "../src/position.ts";
 
@@ -54,4 +56,19 @@ export class Ear implements FeedListener {
       frames.some((frame) => frame.seq === seq)
     );
   }
+}
+
+/** A feed's ear, once it has heard which order this is. */
+export async function hear(
+  backplane: Backplane,
+): Promise<{ ear: Ear; stop: () => void }> {
+  const ear = new Ear();
+  const stop = backplane.feed(undefined, ear);
+  await ear.until(({ epochs }) => epochs.length > 0);
+  return { ear, stop };
+}
+
+/** What `action` is refused with. */
+export async function refusal(action: () => unknown): Promise<PushError> {
+  return await assertRejects(async () => await action(), PushError);
 }

@@ -10,7 +10,7 @@ import { Recorder } from "./recorder.ts";
 
 function setup(options: EngineOptions = {}) {
   const clock = manualClock();
-  const engine = createEngine({ clock, ...options });
+  const engine = createEngine({ clock, preload: 0, ...options });
   const dropped: string[] = [];
   engine.on("drop", (_, reason) => void dropped.push(reason));
   const listen = async (...channels: string[]) =>

@@ -10,7 +10,7 @@ import { Recorder, seqs } from "./recorder.ts";
 
 function setup(options: EngineOptions = {}) {
   const clock = manualClock();
-  const engine = createEngine({ clock, ...options });
+  const engine = createEngine({ clock, preload: 0, ...options });
   const listen = async (...channels: string[]) =>
     new Recorder(await engine.connect({ channels }));
   return { engine, clock, listen };

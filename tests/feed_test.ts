@@ -16,6 +16,7 @@ function setup() {
     appended: () => void told.push(`at ${feed.applied}`),
     renewed: () => void told.push(`renewed ${feed.epoch}-${feed.applied}`),
     lost: (seq) => void told.push(`lost ${seq}`),
+    begun: () => {},
   });
   feed.start();
   const listener = () => backplane.listener as FeedListener;

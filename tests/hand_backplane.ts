@@ -26,6 +26,8 @@ export interface Pending {
 
 /** The order, one listener, and the reads under way. */
 export class HandBackplane implements Backplane {
+  /** With one node alone, nothing but what a test publishes is in the order. */
+  readonly local: boolean;
   epoch = "e1";
   frames: Frame[] = [];
   /** Whether messages reach the feed as soon as they are published. */
@@ -43,7 +45,8 @@ export class HandBackplane implements Backplane {
   declare tops: Backplane["tops"] & object;
 
   /** `seq` is where the order begins; `readable` whether there are reads. */
-  constructor({ seq = 0, readable = true } = {}) {
+  constructor({ seq = 0, readable = true, local = true } = {}) {
+    this.local = local;
     this.#from = seq;
     if (!readable) return;
     this.read = (log, after, limit) =>

@@ -95,7 +95,7 @@ const scenes: Record<string, () => Promise<unknown>> = {
   async shared() {
     const ear = new BroadcastChannel(NAME);
     const heard = hello(ear);
-    createEngine({ backplane: new HandBackplane() });
+    createEngine({ backplane: new HandBackplane({ local: false }) });
     new BroadcastChannel(NAME).postMessage("the first to be heard");
     return await heard;
   },

@@ -35,6 +35,8 @@ test("settingsOf() fills in the defaults that the comments name", () => {
     linger: 30_000,
     writeTimeout: 30_000,
     bodyTimeout: 30_000,
+    preload: 10_000,
+    publishTimeout: 0,
   });
   assert(Math.abs(clock.now() - Date.now()) < 60_000);
 });

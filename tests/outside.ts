@@ -19,7 +19,9 @@ function find(name: string): string | undefined {
 }
 
 /** What these tests need and this machine lacks. */
-const missing = ["chromium", "nginx", "bun"].filter((name) => !find(name));
+const missing = ["chromium", "nginx", "haproxy", "bun"].filter((name) =>
+  !find(name)
+);
 /** `HALLEY_ALL=1` (as in the project's own checks): what is missing is a failure. */
 const declared = runtime === "deno" &&
   (missing.length === 0 || process.env.HALLEY_ALL === "1");

@@ -10,7 +10,12 @@ import { Recorder } from "./recorder.ts";
 
 function setup(options: EngineOptions = {}) {
   const clock = manualClock();
-  const engine = createEngine({ clock, linger: 10_000, ...options });
+  const engine = createEngine({
+    clock,
+    linger: 10_000,
+    preload: 0,
+    ...options,
+  });
   const errors: unknown[] = [];
   engine.on("error", (error) => void errors.push(error));
   const connect = (channels: string[], more: Partial<ConnectOptions> = {}) =>

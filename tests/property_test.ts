@@ -6,9 +6,11 @@
  * `HALLEY_SCHEDULES` sets how many schedules are tried (default 300).
  */
 import fc from "npm:fast-check@^4.10.0";
+import type { MaybePromise } from "../src/backplane.ts";
 import { process } from "../src/deps.ts";
 import { createEngine, type Engine } from "../src/engine.ts";
 import { test } from "./harness.ts";
+import { fileWorld, kvWorld } from "./kept_world.ts";
 import { World } from "./simulated_backplane.ts";
 import { type Kind, SimulatedClient } from "./simulated_client.ts";
 
@@ -86,14 +88,14 @@ class Violation extends Error {}
 /** Two engines on one backplane, and their clients. */
 export class Play {
   now = 1_000_000;
-  readonly world = new World();
   readonly engines: Engine[];
-  readonly clients = SUBSCRIPTIONS.map(([kind, channels], i) =>
-    new SimulatedClient(`${i} ${kind}`, kind, channels, this.world)
-  );
+  readonly clients: SimulatedClient[];
   readonly problems: unknown[] = [];
 
-  constructor(frames: number, logs: number) {
+  constructor(frames: number, logs: number, readonly world = new World()) {
+    this.clients = SUBSCRIPTIONS.map(([kind, channels], i) =>
+      new SimulatedClient(`${i} ${kind}`, kind, channels, world)
+    );
     const clock = { now: () => this.now, schedule: () => () => {} };
     this.engines = [0, 1].map((node) => {
       const engine = createEngine({
@@ -155,7 +157,7 @@ export class Play {
       case "trimFeed":
         return world.trimFeed();
       case "renew":
-        return world.renew();
+        return await world.renew();
       case "sweep":
         this.now += (first % 4) * 10_000;
         for (const each of this.engines) each.sweep(this.now);
@@ -248,14 +250,18 @@ export class Play {
     for (const client of this.clients) client.disconnect();
     for (const engine of this.engines) await engine.close();
     while (this.world.questions.length > 0) this.world.answer();
+    await this.world.end();
   }
 }
 
-test("every client gets each message once, in order, or is told (O1 to O10)", async () => {
-  const numRuns = Number(process.env.HALLEY_SCHEDULES ?? 300);
-  await fc.assert(
+/** Tries `numRuns` schedules, each in a world of its own. */
+function everySchedule(
+  makeWorld: () => MaybePromise<World>,
+  numRuns: number,
+): Promise<void> {
+  return fc.assert(
     fc.asyncProperty(schedule, async ({ frames, logs, steps }) => {
-      const play = new Play(frames, logs);
+      const play = new Play(frames, logs, await makeWorld());
       try {
         for (const each of steps) {
           await play.step(each);
@@ -269,4 +275,20 @@ test("every client gets each message once, in order, or is told (O1 to O10)", as
     }),
     { numRuns },
   );
+}
+
+const schedules = Number(process.env.HALLEY_SCHEDULES ?? 300);
+
+test("every client gets each message once, in order, or is told (O1 to O10)", async () => {
+  await everySchedule(() => new World(), schedules);
+});
+
+const fewer = Math.min(Math.ceil(schedules / 10), 1_000);
+
+test("the same where the order is a file that drops what is old (O1 to O10)", async () => {
+  await everySchedule(fileWorld, fewer);
+});
+
+test("the same where the order is in Deno KV, which drops it, too (O1 to O10)", async () => {
+  await everySchedule(kvWorld, fewer);
 });

@@ -3,19 +3,9 @@
  * it is checked, and run by Deno and Bun; every command is entered, in order.
  */
 import { assert, assertMatch } from "@std/assert";
-import { readFileSync } from "node:fs";
+import { blocksOf, read } from "./documents.ts";
 import { turn } from "./harness.ts";
 import { Folder, type Program, test } from "./runtimes/programs.ts";
-
-/** A fenced block. */
-interface Block {
-  readonly language: string;
-  readonly text: string;
-  /** Where it begins. */
-  readonly line: number;
-  /** Why it is not run: the comment right before it says `not run: REASON`. */
-  readonly excuse: string | undefined;
-}
 
 /** Languages in which nothing can be run; a program or a command has one of ours. */
 const PROSE = ["text", "json", "html", "http"];
@@ -26,23 +16,6 @@ const CHORES = /\bdeno task (?!start\b)(\S+)/;
 const blocks = blocksOf(read("README.md"));
 const programs = blocks.filter(({ language }) => language === "ts");
 const commands = blocks.filter(({ language }) => language === "sh");
-
-function read(name: string): string {
-  try {
-    return readFileSync(new URL(`../${name}`, import.meta.url), "utf8");
-  } catch {
-    return "";
-  }
-}
-
-function blocksOf(markdown: string): Block[] {
-  const fence = /^(?:<!-- not run: ([^>]+) -->\n+)?```(.*)\n([^]*?)^```$/gm;
-  return [...markdown.matchAll(fence)].map((found) => {
-    const [whole, excuse, language = "", text = ""] = found;
-    const before = markdown.slice(0, found.index + whole.indexOf("```"));
-    return { language, text, line: before.split("\n").length, excuse };
-  });
-}
 
 /** What a newcomer has who has cloned the repository. */
 async function clone(): Promise<Folder> {

@@ -54,7 +54,7 @@ test("stream() into a channel is typed as the channel is", async () => {
 
 test("write() into a channel resolves when the place in the order is certain", async () => {
   const backplane = new HandBackplane({ readable: false });
-  const engine = createEngine({ backplane });
+  const engine = createEngine({ backplane, preload: 0 });
   const gates: (() => void)[] = [];
   const publish = backplane.publish.bind(backplane);
   const slow = async (draft: Parameters<typeof publish>[0]) => {

@@ -8,6 +8,7 @@ import type {
   Backplane,
   Draft,
   FeedListener,
+  MaybePromise,
   Reading,
   Tops,
 } from "../src/backplane.ts";
@@ -55,7 +56,7 @@ export class World {
   /** The backplane of engine number `node`. */
   backplane(node: number): Backplane {
     return {
-      publish: (draft) => this.#publish(draft),
+      publish: (draft) => this.publish(draft),
       feed: (after, listener) => {
         const cursor = new FeedCursor(listener);
         if (after?.epoch === this.epoch) {
@@ -68,14 +69,14 @@ export class World {
         };
       },
       read: (log, after, limit) =>
-        this.#ask(() => this.#read(log, after, limit)),
-      tops: () => this.#ask(() => this.#tops()),
+        this.#ask(() => this.read(log, after, limit)),
+      tops: () => this.#ask(() => this.tops()),
       top: () => this.#ask(() => this.top),
       close: () => this.#feeds.clear(),
     };
   }
 
-  #publish(draft: Draft): Position {
+  publish(draft: Draft): MaybePromise<Position> {
     const key = draft.key && `${draft.log}\n${draft.key}`;
     const known = key && this.#keys.get(key);
     if (known) {
@@ -97,7 +98,11 @@ export class World {
     return position;
   }
 
-  #read(log: string, after: number, limit: number): Reading {
+  read(
+    log: string,
+    after: number,
+    limit: number,
+  ): MaybePromise<Reading> {
     const floor = this.#floors.get(log) ?? 0;
     const frames = this.frames.filter((frame) =>
       frame.log === log && frame.seq > after && frame.seq > floor
@@ -105,14 +110,14 @@ export class World {
     return { epoch: this.epoch, frames, floor };
   }
 
-  #tops(): Tops {
+  tops(): MaybePromise<Tops> {
     const tops = new Map<string, number>();
     for (const frame of this.frames) tops.set(frame.log, frame.seq);
     return { epoch: this.epoch, tops: [...tops], floor: 0 };
   }
 
   /** What is asked is looked up now or when it is answered, in turn. */
-  #ask<T>(look: () => T): Promise<T> {
+  #ask<T>(look: () => MaybePromise<T>): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     const early = this.questions.length % 2 === 0 ? look() : undefined;
     this.questions.push({
@@ -179,11 +184,16 @@ export class World {
   }
 
   /** Loses its order: another epoch begins. */
-  renew(): void {
-    this.epoch = `e${Number(this.epoch.slice(1)) + 1}`;
+  renew(
+    epoch = `e${Number(this.epoch.slice(1)) + 1}`,
+  ): MaybePromise<void> {
+    this.epoch = epoch;
     this.frames = [];
     this.feedFloor = 0;
     this.#floors.clear();
     this.#keys.clear();
   }
+
+  /** Nothing comes after this. */
+  end(): MaybePromise<void> {}
 }

@@ -28,7 +28,7 @@ export class SmallNode {
   constructor(options: SmallNodeOptions = {}, backplane?: HandBackplane) {
     const { seq = 0, readable = false } = options;
     this.backplane = backplane ?? new HandBackplane({ seq, readable });
-    const settings = settingsOf({ clock: this.clock, ...options });
+    const settings = settingsOf({ clock: this.clock, preload: 0, ...options });
     this.node = new Node(settings, this.backplane);
     this.node.events.on("error", (error) => void this.errors.push(error));
     this.node.feed.start();

@@ -184,6 +184,8 @@ test("attack: the engine's own channels, by every way to write a dollar sign", a
       const request = get(path, "Accept: application/json\r\n");
       const { status, body } = await exchange(port, request);
       assertEquals([status, body.includes("private")], [400, false], path);
+    }
+    for (const path of [`/${name}`, `?channel=${name}`]) {
       const sent = await publish(`${url}${path}`, "forged");
       assertEquals(sent.status, 400, path);
       await sent.body?.cancel();

@@ -71,7 +71,7 @@ test("a subject with too many connections is refused, and evicts nobody (N13.1)"
   await fetch(`${url}/$leave?key=${key}`, { method: "POST", headers: ann });
   const next = await subscribe(`${url}/a`, ann);
   for (const { listener } of [first, other, back, next]) await listener.close();
-  assertEquals(engine.refusals.get("subject.connections"), 2);
+  assertEquals(engine.node.meters.refused.get("subject.connections"), 2);
 });
 
 test("a crowd of one subject that comes at once stays within its quota (N13.1)", async () => {

@@ -8,6 +8,7 @@ import { runtime, serve, startCommand, test } from "../harness.ts";
 import { bearer, SECRET } from "../issuer.ts";
 import { Child, standalone } from "./child.ts";
 import { listen, poll, problemOf, publish, subscribe } from "./halley.ts";
+import { read } from "../protocol/comet4j/site.ts";
 import { exchange } from "./sockets.ts";
 
 /** How long Bun lets a response be silent unless it is told otherwise: 10 s. */
@@ -244,4 +245,24 @@ test("a port that is taken stops the server with a reason", async () => {
   await using second = new Child(startCommand(), { PORT: String(first.port) });
   assert(await second.exit !== 0, second.output);
   assertMatch(second.output, /in use/i);
+});
+
+test("clients of Comet4J are served at /conn, on HALLEY_CHANNELS", async () => {
+  await using halley = await standalone({ HALLEY_CHANNELS: "talker,b" });
+  const origin = `http://127.0.0.1:${halley.port}`;
+  const conn = await fetch(`${origin}/conn?cmd=conn&cv=0.1.7`);
+  const cookie = conn.headers.get("set-cookie")!.split(";")[0]!;
+  const { data } = read(await conn.text());
+  assertEquals(data.channels, ["talker", "b"]);
+  assertEquals((await publish(`${halley.url}/b`, 1)).status, 200);
+  const url = `${origin}/conn?cmd=revival&cid=${data.cId}`;
+  const answer = await fetch(url, { headers: { cookie } });
+  assertEquals(read(await answer.text()).data, 1);
+});
+
+test("a channel that Comet4J cannot have is said at start", async () => {
+  const env = { HALLEY_CHANNELS: "hello,stop" };
+  await using child = new Child(startCommand(), env);
+  assertEquals(await child.exit, 1);
+  assertMatch(child.output, /^halley: channels: stop: /);
 });

@@ -20,7 +20,7 @@ interface Answer {
 
 function setup(options: EngineOptions = {}) {
   const clock = manualClock();
-  const engine = createEngine({ clock, ...options });
+  const engine = createEngine({ clock, preload: 0, ...options });
   const connect = (since?: string, key?: string, channels = ["a"]) =>
     engine.connect({ channels, since, key });
   const ask = async (

@@ -17,7 +17,12 @@ import { Reading } from "./reading.ts";
 
 function setup(options: EngineOptions = {}) {
   const clock = manualClock();
-  const engine = createEngine({ clock, heartbeat: 10_000, ...options });
+  const engine = createEngine({
+    clock,
+    heartbeat: 10_000,
+    preload: 0,
+    ...options,
+  });
   const connect = (since?: string, key?: string) =>
     engine.connect({ channels: ["a"], since, key });
   /** A parked stream whose `open` has been read. */

@@ -1,0 +1,88 @@
+/**
+ * How connections end: by an order, by a goodbye, or for being away too long.
+ * @module
+ */
+import type { Connection } from "./connection.ts";
+import { codes, type DropReason } from "./errors.ts";
+import type { Node } from "./node.ts";
+
+/**
+ * Ends a connection of this node and its response; false if a `beforeDrop` listener
+ * keeps it. `after`: when its client may come back, in ms.
+ */
+export function drop(
+  node: Node,
+  connection: Connection,
+  reason: DropReason,
+  after?: number,
+): boolean {
+  if (reason === "left" || reason === "expired" || reason === "kicked") {
+    if (!node.events.ask(connection, reason)) return false;
+  }
+  connection.flush();
+  // Its poll was answered by that, and it may have left.
+  if (connection.ended) return true;
+  const { sink } = connection;
+  node.remove(connection, reason);
+  const { identity } = connection;
+  if (identity && !codes[reason].retryable) {
+    node.barred.ticket(identity, node.now);
+  }
+  connection.sink = undefined;
+  sink?.close(reason, after);
+  node.events.emit("drop", connection, reason);
+  return true;
+}
+
+/**
+ * Ends all connections of a subject at this node; how many there were. For good
+ * means that what the subject was given until now is worth nothing any more.
+ */
+export function dropSubject(
+  node: Node,
+  subject: string,
+  reason: DropReason,
+  after?: number,
+): number {
+  if (!codes[reason].retryable) {
+    node.barred.subject(subject, node.settings.clock.now());
+  }
+  let count = 0;
+  for (const connection of [...node.connections.values()]) {
+    if (connection.identity?.subject !== subject || connection.ended) continue;
+    if (drop(node, connection, reason, after)) count++;
+  }
+  return count;
+}
+
+/** Lets parked responses do what is due, and ends connections away too long. */
+export function sweepConnections(node: Node, now: number): void {
+  node.barred.sweep(now);
+  node.meters.sweep();
+  for (const connection of node.connections.values()) {
+    if (connection.sink) {
+      if (now >= (connection.identity?.expires ?? Infinity)) expire(connection);
+      else connection.sink.sweep(now);
+      continue;
+    }
+    const linger = connection.linger ?? node.settings.linger;
+    if (now - connection.awaySince < linger) continue;
+    // It lives on at another node: only the copy here ends, and nobody is asked.
+    const reason = node.peers?.find(connection.id)
+      ? "replaced"
+      : connection.slow
+      ? "slow"
+      : "expired";
+    if (!drop(node, connection, reason)) connection.awaySince = now;
+  }
+}
+
+/** Its identity has ended: it may come back with a new one, and lingers till then. */
+function expire(connection: Connection): void {
+  connection.flush();
+  const { sink } = connection;
+  // A poll was answered by that.
+  if (!sink) return;
+  connection.unpark(sink);
+  sink.close("token_expired");
+}

@@ -1,0 +1,120 @@
+/**
+ * Comet4J's wire over the engine, for its clients as they are: 0.0.2 and 0.1.7. A
+ * Comet4J connection is a connection of the engine that follows every registered
+ * channel; its `cid` is the public id.
+ * @module
+ */
+import { App, type Context, type Hono } from "../deps.ts";
+import type { Engine } from "../engine.ts";
+import { PushError } from "../errors.ts";
+import {
+  allowOrigin,
+  type Callers,
+  checkHost,
+  drain,
+  preflight,
+  problem,
+  readText,
+} from "../http.ts";
+import type { Protocol } from "../protocol.ts";
+import { Commands } from "./comet4j/commands.ts";
+import { type Comet4jOptions, comet4jSettings } from "./comet4j/options.ts";
+import { HEADERS } from "./comet4j/wire.ts";
+
+export type { Comet4jOptions } from "./comet4j/options.ts";
+
+const METHODS = ["GET", "HEAD", "POST", "OPTIONS"];
+
+/** A form has a client's parameters, which fit into a line. */
+const FORM_BYTES = 8_192;
+
+/**
+ * Serves the clients of Comet4J, at `/conn` unless it is mounted elsewhere. Throws a
+ * `RangeError` that names a wrong option.
+ */
+export function comet4j(options: Comet4jOptions = {}): Protocol {
+  const settings = comet4jSettings(options);
+  return {
+    paths: ["/conn"],
+    router(engine: Engine, callers: Callers = {}): Hono {
+      const commands = new Commands(engine, settings);
+      return new App().all("*", async (c) => {
+        const request = c.req.raw;
+        let response: Response;
+        try {
+          checkHost(request, callers);
+          response = await answer(commands, c);
+        } catch (error) {
+          response = refuse(engine, error);
+        }
+        await drain(request);
+        if (request.headers.has("origin")) {
+          allowOrigin(request, response.headers, callers);
+        }
+        return response;
+      });
+    },
+  };
+}
+
+async function answer(commands: Commands, c: Context): Promise<Response> {
+  const request = c.req.raw;
+  if (!METHODS.includes(request.method)) {
+    throw new PushError("method_not_allowed");
+  }
+  if (request.method === "OPTIONS") return preflight(METHODS.join(", "));
+  const parameters = await parametersOf(c);
+  const command = parameters.get("cmd");
+  if (command !== "conn" && command !== "revival" && command !== "drop") {
+    const detail = "cmd must be conn, revival or drop.";
+    throw new PushError("invalid_request", detail);
+  }
+  // It may be asked at any time, so it parks nothing and changes nothing.
+  if (request.method === "HEAD") {
+    return new Response(null, { headers: HEADERS });
+  }
+  if (command === "conn") return await commands.connect(request);
+  const cid = parameters.get("cid") ?? "";
+  if (command === "drop") return await commands.drop(request, cid);
+  return await commands.revive(request, cid, c.env);
+}
+
+/**
+ * What a client asks for, in the query or in a form. Clients put `?` behind whatever
+ * URL they are given, so that one with a query has two.
+ */
+async function parametersOf(c: Context): Promise<URLSearchParams> {
+  const request = c.req.raw;
+  const [, query = ""] = /^[^?#]*\?([^#]*)/.exec(request.url) ?? [];
+  const parameters = new URLSearchParams(query.replaceAll("?", "&"));
+  const type = request.headers.get("content-type") ?? "";
+  const form = /^application\/x-www-form-urlencoded\b/i.test(type);
+  if (request.method !== "POST" || !form) return parameters;
+  const text = request.bodyUsed
+    ? await c.req.text()
+    : await readText(request, FORM_BYTES);
+  for (const [name, value] of new URLSearchParams(text)) {
+    parameters.append(name, value);
+  }
+  return parameters;
+}
+
+/**
+ * A refusal: never 200, for which clients come again for ever, and never 408, for which
+ * they retry. 0.0.2 evaluates the answer to `conn` whatever its status, and stops if
+ * that gives nothing: so people read why in a comment.
+ */
+function refuse(engine: Engine, thrown: unknown): Response {
+  let error: PushError;
+  if (thrown instanceof PushError) error = thrown;
+  else {
+    engine.node.fail(thrown);
+    error = new PushError("internal");
+  }
+  const { status, headers } = problem(error);
+  headers.set("content-type", "text/plain;charset=UTF-8");
+  headers.set("x-content-type-options", "nosniff");
+  if (status === 405) headers.set("allow", METHODS.join(", "));
+  const why = `${error.code}: ${error.message}`.replace(/[^ -~]|[%*<>]/g, " ");
+  return new Response(`null/* ${why} */`, { status, headers });
+}
