@@ -60,7 +60,7 @@ test("attack: bodies that trickle and never end (slowloris)", async () => {
   }
   await until(() => begun.length === 50);
   const { listener } = await subscribe(`${url}/a`);
-  for (const raw of open) raw.send("x");
+  for (const [n, raw] of open.entries()) raw.send(n % 2 ? "x" : "1\r\nx\r\n");
   clock.advance(7_000);
   for (const raw of open) {
     await raw.until(() => readAnswer(raw.bytes) !== undefined);
