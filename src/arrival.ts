@@ -34,6 +34,8 @@ export interface ConnectOptions {
   readonly bare?: boolean | undefined;
   /** Who it is. */
   readonly identity?: Identity | undefined;
+  /** Where it comes from, if that has a quota. */
+  readonly address?: string | undefined;
 }
 
 /**
@@ -58,9 +60,14 @@ export async function connect<T>(
   if (options.key !== undefined && !isKey(options.key)) {
     throw new PushError("invalid_request", "This is not a connection's key.");
   }
+  if (identity?.key !== undefined && options.key !== identity.key) {
+    throw new PushError("forbidden", "The ticket is for another connection.");
+  }
   const key = options.key ?? newKey();
   const id = idOfKey(key);
   let known = find(node, id, identity);
+  const who = { subject: identity?.subject, address: options.address };
+  node.meters.room(who, known, channels.length);
   if (!known) {
     if (channels.length === 0 && !options.bare) {
       throw new PushError("invalid_request", "No channel is named.");
@@ -84,8 +91,10 @@ export async function connect<T>(
   // From here on nothing waits. Meanwhile the same key may have come twice.
   node.now = node.settings.clock.now();
   known = find(node, id, identity);
+  node.meters.room(who, known, channels.length);
   if (!known) checkRoom(node);
   const connection = known ?? new Connection(node, id, key, identity);
+  connection.identity = identity;
   const returns = known && !known.sink;
   connection.detach();
   if (!known) {
@@ -93,6 +102,7 @@ export async function connect<T>(
     // a fresh key had none, so whatever it resumes from, none is missing.
     connection.born = options.key === undefined ? 0 : node.logs.privateFloor;
     node.connections.set(id, connection);
+    node.meters.enter(connection, options.address);
     node.follow(connection, node.logs.all, true);
     const own = node.logs.get(privateLog(id));
     if (own) node.follow(connection, own, true);
@@ -118,11 +128,12 @@ export function checkChannels(node: Node, channels: ReadonlySet<string>): void {
       `${channels.size} channels are too many; the limit is ${limit}.`;
     throw new PushError("invalid_request", detail);
   }
-  if (!node.logs.full) return;
+  let more = 0;
   for (const name of channels) {
-    if (node.logs.get(name)) continue;
-    throw new PushError("too_many_channels", undefined, 5_000);
+    if (!node.logs.get(name)?.followers.size) more++;
   }
+  if (more === 0 || node.logs.fits(more)) return;
+  throw new PushError("too_many_channels", undefined, 5_000);
 }
 
 function find(

@@ -38,8 +38,8 @@ export class Connection {
   readonly id: string;
   /** The secret that reclaims or ends this connection. */
   readonly key: string;
-  /** Who it is, if the policy knows. */
-  readonly identity: Identity | undefined;
+  /** Who it is, if the policy knows; whoever comes back may bring a new token. */
+  identity: Identity | undefined;
   /** The order that `sent` and `cursor` are places in. */
   epoch: string;
   /** Everything of its logs up to here has been handed out. */
