@@ -2,7 +2,7 @@
  * What clients of Comet4J ask for: to connect, to come again (`revival`), to be dropped.
  * @module
  */
-import { demand } from "../../call.ts";
+import { demand, identify } from "../../call.ts";
 import type { Connection } from "../../connection.ts";
 import type { Engine } from "../../engine.ts";
 import { PushError } from "../../errors.ts";
@@ -38,7 +38,7 @@ export class Commands {
   /** `cmd=conn`: a connection that follows the registered channels; it is away. */
   async connect(request: Request): Promise<Response> {
     const { workStyle, timeout, cookie, linger, cacheExpires } = this.#settings;
-    const identity = await this.#engine.policy.identify?.(request);
+    const identity = await identify(this.#engine, request);
     const channels = await this.#allowed(identity);
     const style = workStyle === "auto"
       ? styleOf(request.headers.get("user-agent"))
@@ -76,7 +76,7 @@ export class Commands {
 
   /** `cmd=revival`: parks a connection; `env` is what the runtime's server gave. */
   async revive(request: Request, cid: string, env: unknown): Promise<Response> {
-    const identity = await this.#engine.policy.identify?.(request);
+    const identity = await identify(this.#engine, request);
     const channels = await this.#allowed(identity);
     // Nothing waits from here on, so that it is not made anew if it is dropped.
     const session = this.#find(request, cid, identity);
@@ -104,7 +104,7 @@ export class Commands {
 
   /** `cmd=drop`: no client reads the answer. */
   async drop(request: Request, cid: string): Promise<Response> {
-    const identity = await this.#engine.policy.identify?.(request);
+    const identity = await identify(this.#engine, request);
     const session = this.#find(request, cid, identity);
     if (session) this.#engine.drop(cid, "left");
     return new Response(null, { headers: HEADERS });
