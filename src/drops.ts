@@ -1,9 +1,10 @@
 /**
- * How connections end: by an order, by a goodbye, or for being away too long.
+ * How connections end.
  * @module
  */
 import type { Connection } from "./connection.ts";
-import type { DropReason } from "./errors.ts";
+import type { DrainHost } from "./drain.ts";
+import { codes, type DropReason } from "./errors.ts";
 import type { Node } from "./node.ts";
 
 /**
@@ -24,19 +25,29 @@ export function drop(
   if (connection.ended) return true;
   const { sink } = connection;
   node.remove(connection, reason);
+  const { identity } = connection;
+  if (identity && !codes[reason].retryable) {
+    node.barred.ticket(identity, node.now);
+  }
   connection.sink = undefined;
   sink?.close(reason, after);
   node.events.emit("drop", connection, reason);
   return true;
 }
 
-/** Ends all connections of a subject at this node; how many there were. */
+/**
+ * Ends all connections of a subject at this node; how many there were. For good
+ * means that what the subject was given until now is worth nothing any more.
+ */
 export function dropSubject(
   node: Node,
   subject: string,
   reason: DropReason,
   after?: number,
 ): number {
+  if (!codes[reason].retryable) {
+    node.barred.subject(subject, node.settings.clock.now());
+  }
   let count = 0;
   for (const connection of [...node.connections.values()]) {
     if (connection.identity?.subject !== subject || connection.ended) continue;
@@ -45,21 +56,21 @@ export function dropSubject(
   return count;
 }
 
-/** Lets parked responses do what is due, and ends connections away too long. */
-export function sweepConnections(node: Node, now: number): void {
-  for (const connection of node.connections.values()) {
-    if (connection.sink) {
-      connection.sink.sweep(now);
-      continue;
-    }
-    const linger = connection.linger ?? node.settings.linger;
-    if (now - connection.awaySince < linger) continue;
-    // It lives on at another node: only the copy here ends, and nobody is asked.
-    const reason = node.peers?.find(connection.id)
-      ? "replaced"
-      : connection.slow
-      ? "slow"
-      : "expired";
-    if (!drop(node, connection, reason)) connection.awaySince = now;
-  }
+/** The connections of this node alone, for a drain: other nodes keep theirs. */
+export function endsHere(node: Node): DrainHost {
+  const { connections } = node;
+  return {
+    connections,
+    drop: (id, ...how) => drop(node, connections.get(id)!, ...how),
+  };
+}
+
+/** Its identity has ended: it may come back with a new one, and lingers till then. */
+export function expire(connection: Connection): void {
+  connection.flush();
+  const { sink } = connection;
+  // A poll was answered by that.
+  if (!sink) return;
+  connection.unpark(sink);
+  sink.close("token_expired");
 }

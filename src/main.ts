@@ -4,13 +4,18 @@
  * `bun run`; for `deno run`, which serves nothing by itself, there is `start.ts`.
  * @module
  */
+import { peerOf } from "./address.ts";
 import { isLoopback, readConfig } from "./config.ts";
 import { App, process } from "./deps.ts";
 import { createEngine } from "./engine.ts";
 import { PushError } from "./errors.ts";
 import { problem } from "./http.ts";
+import { jsonLogger } from "./logger.ts";
 import { servePage } from "./page/serve.ts";
 import type { Policy } from "./policy.ts";
+import { healthz, readyz } from "./probes.ts";
+import { metrics } from "./prometheus.ts";
+import { bayeux } from "./protocol/bayeux.ts";
 import { comet4j } from "./protocol/comet4j.ts";
 import { createRouter, mountAll } from "./router.ts";
 import { openBackplane } from "./storage.ts";
@@ -20,17 +25,29 @@ const GRACE = 1_000;
 
 const everybody: Policy = { allow: () => true };
 const config = await attempt(() => readConfig(process.env));
-const protocols = await attempt(() => [comet4j({ channels: config.channels })]);
+const log = config.log && jsonLogger(config.log);
+const protocols = await attempt(() => [
+  bayeux(),
+  comet4j({ channels: config.channels }),
+]);
 const engine = await attempt(async () => {
   const backplane = await openBackplane(config);
-  const options = { ...config.engine, policy: everybody };
-  return createEngine(backplane ? { ...options, backplane } : options);
+  return createEngine({
+    ...config.engine,
+    ...(backplane && { backplane }),
+    ...(log && { log }),
+    policy: config.policy ?? everybody,
+  });
 });
+const read = metrics(engine);
 const app = new App()
-  .get(
-    "/healthz",
-    (c) => engine.node.epoch === "" ? c.text("starting", 503) : c.text("ok"),
-  )
+  .get("/healthz", healthz())
+  .get("/readyz", readyz(engine))
+  .get("/metrics", async (c, next) => {
+    const address = peerOf(c.req.raw, c.env);
+    const foreign = address !== undefined && !isLoopback(address);
+    return foreign && !config.metrics ? await next() : await read();
+  })
   .route("/push", createRouter(engine, config.router));
 mountAll(app, protocols, engine, config.router);
 app.notFound(async (c) => {
@@ -44,7 +61,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.on(signal, () => void shutdown());
 }
 // After the server listens, or has failed to.
-if (import.meta.main) setTimeout(() => console.log(banner()));
+if (import.meta.main) setTimeout(() => greet());
 
 /** What `deno serve` and Bun ask for. */
 interface Server {
@@ -64,9 +81,11 @@ export default {
   reusePort: false,
   fetch(request, env) {
     // `deno serve` listens where its own --host says, whatever HOST is.
-    const address = remoteAddress(request, env);
-    if (!config.insecure && address !== undefined && !isLoopback(address)) {
-      const detail = "This server is for its own machine; see HALLEY_INSECURE.";
+    const address = peerOf(request, env);
+    const open = config.insecure || config.policy !== undefined;
+    if (!open && address !== undefined && !isLoopback(address)) {
+      const detail =
+        "This server is for its own machine; see HALLEY_JWT_SECRET.";
       return problem(new PushError("forbidden", detail));
     }
     return app.fetch(request, env as Record<string, unknown> | undefined);
@@ -84,9 +103,11 @@ async function attempt<T>(make: () => T | Promise<T>): Promise<T> {
 }
 
 /** What people read when it listens. */
-export function banner(port: number = config.port): string {
+function banner(port: number): string {
   const url = `http://${config.host}:${port}/push`;
-  const publish = config.local
+  const publish = config.policy
+    ? "Tokens say who may listen and publish"
+    : config.local
     ? "Anyone on this machine may publish"
     : "ANYONE WHO REACHES THIS ADDRESS MAY PUBLISH (HALLEY_INSECURE=1)";
   return `Halley at ${url}
@@ -96,12 +117,12 @@ export function banner(port: number = config.port): string {
 ${publish}.`;
 }
 
-function remoteAddress(request: Request, env: unknown): string | undefined {
-  const { remoteAddr, requestIP } = (env ?? {}) as {
-    remoteAddr?: { hostname?: string };
-    requestIP?(request: Request): { address: string } | null;
-  };
-  return remoteAddr?.hostname ?? requestIP?.call(env, request)?.address;
+/** Says where it listens: a line of JSON if events are, and else for people. */
+export function greet(port: number = config.port): void {
+  const { host: hostname } = config;
+  const fields = { level: "info", event: "listen", hostname, port } as const;
+  if (log) log({ time: Date.now(), ...fields });
+  else console.log(banner(port));
 }
 
 let leaving = false;
@@ -109,6 +130,9 @@ let leaving = false;
 async function shutdown(): Promise<void> {
   if (leaving) process.exit(1);
   leaving = true;
+  const { over = 0 } = config.close;
+  // In time, whoever hangs.
+  setTimeout(() => process.exit(0), over + GRACE);
+  await engine.close(config.close);
   setTimeout(() => process.exit(0), GRACE);
-  await engine.close();
 }

@@ -103,3 +103,17 @@ export function checkChannel(name: string): void {
 export function refuse(name: string, fault: string | undefined): void {
   if (fault) throw new PushError("invalid_channel", `${name}: ${fault}`);
 }
+
+/** Sends to several: an id each, `undefined` where a connection is gone. */
+export function sendToEach(
+  connections: readonly string[],
+  send: (connection: string) => Promise<string>,
+): Promise<(string | undefined)[]> {
+  return Promise.all(connections.map((id) =>
+    send(id).catch((error) => {
+      const gone = error instanceof PushError && error.code === "not_found";
+      if (gone) return undefined;
+      throw error;
+    })
+  ));
+}

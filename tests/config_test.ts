@@ -24,8 +24,10 @@ test("readConfig() takes every option of the engine from its variable", () => {
     HALLEY_HEARTBEAT: "1001",
     HALLEY_LINGER: "1002",
     HALLEY_WRITE_TIMEOUT: "1003",
-    HALLEY_PRELOAD: "1012",
-    HALLEY_PUBLISH_TIMEOUT: "1013",
+    HALLEY_MAX_AGE: "1012",
+    HALLEY_RECONNECT_RATE: "1013",
+    HALLEY_PRELOAD: "1014",
+    HALLEY_PUBLISH_TIMEOUT: "1015",
     HALLEY_HISTORY_FRAMES: "1004",
     HALLEY_HISTORY_BYTES: "1005",
     HALLEY_HISTORY_AGE: "1006",
@@ -39,8 +41,10 @@ test("readConfig() takes every option of the engine from its variable", () => {
     heartbeat: 1_001,
     linger: 1_002,
     writeTimeout: 1_003,
-    preload: 1_012,
-    publishTimeout: 1_013,
+    maxAge: 1_012,
+    reconnectRate: 1_013,
+    preload: 1_014,
+    publishTimeout: 1_015,
     history: { frames: 1_004, bytes: 1_005, age: 1_006 },
     limits: {
       connections: 1_007,
@@ -66,6 +70,34 @@ test("readConfig() takes the one place that messages are kept in", () => {
     Error,
     "HALLEY_DATA and HALLEY_REDIS are set; messages are kept in one place.",
   );
+});
+
+test("readConfig() takes quotas and the proxy that is believed", () => {
+  const { engine, router } = readConfig({
+    HALLEY_BODY_TIMEOUT: "1001",
+    HALLEY_CONNECTION_PUBLISHES: "1",
+    HALLEY_CONNECTION_BYTES: "2",
+    HALLEY_SUBJECT_CONNECTIONS: "3",
+    HALLEY_SUBJECT_CHANNELS: "4",
+    HALLEY_SUBJECT_OPENS: "5",
+    HALLEY_SUBJECT_PUBLISHES: "6",
+    HALLEY_SUBJECT_BYTES: "7",
+    HALLEY_ADDRESS_CONNECTIONS: "8",
+    HALLEY_ADDRESS_OPENS: "9",
+    HALLEY_PROXY_HEADER: "x-forwarded-for",
+    HALLEY_PROXY_HOPS: "2",
+  });
+  assertEquals(engine.bodyTimeout, 1_001);
+  assertEquals(engine.limits, {
+    connection: { publishes: 1, bytes: 2 },
+    subject: { connections: 3, channels: 4, opens: 5, publishes: 6, bytes: 7 },
+    address: { connections: 8, opens: 9 },
+  });
+  assertEquals(router.proxy, { header: "x-forwarded-for", hops: 2 });
+  const { proxy } = readConfig({ HALLEY_PROXY_HEADER: "x-real-ip" }).router;
+  assertEquals(proxy, { header: "x-real-ip" });
+  const zero = () => readConfig({ HALLEY_ADDRESS_OPENS: "0" });
+  assertThrows(zero, Error, "HALLEY_ADDRESS_OPENS");
 });
 
 test("readConfig() takes lists of origins and hosts, separated by commas", () => {
@@ -123,6 +155,41 @@ test("readConfig() refuses a public host unless HALLEY_INSECURE says so", () => 
   }
 });
 
+test("readConfig() makes a policy of tokens, and then listens wherever HOST says", () => {
+  assertEquals(readConfig({}).policy, undefined);
+  const jwks = "https://issuer.example/jwks.json";
+  const secret = "s".repeat(64);
+  const more = {
+    HALLEY_JWT_ISSUER: "https://issuer.example",
+    HALLEY_JWT_AUDIENCE: "push, pull",
+    HALLEY_JWT_COOKIE: "__Host-token",
+  };
+  for (
+    const env of [
+      { HALLEY_JWT_SECRET: secret },
+      { ...more, HALLEY_JWT_SECRET: secret, HALLEY_JWT_ALGORITHMS: "HS512" },
+      { ...more, HALLEY_JWKS_URL: jwks, HALLEY_TICKET_SECRET: secret },
+    ]
+  ) {
+    const { policy, local, insecure } = readConfig({ HOST: "0.0.0.0", ...env });
+    assert(policy?.identify && policy.allow && policy.ticket);
+    assertEquals([local, insecure], [false, false]);
+  }
+});
+
+test("readConfig() says what is wrong with what it is told of tokens", () => {
+  const wrong: [env: Record<string, string>, says: string][] = [
+    [{ HALLEY_JWT_SECRET: "short" }, "secret has 5 bytes"],
+    [{ HALLEY_JWT_AUDIENCE: "push" }, "secret, publicKey or jwks"],
+    [{ HALLEY_JWKS_URL: "nowhere" }, "HALLEY_JWT_…"],
+    [{ HALLEY_JWKS_URL: "https://a", HALLEY_JWT_ALGORITHMS: "HS256" }, "HS256"],
+    [{ HALLEY_JWKS_URL: "https://a", HALLEY_JWT_COOKIE: "x" }, "__Host-"],
+  ];
+  for (const [env, says] of wrong) {
+    assertThrows(() => readConfig(env), Error, says);
+  }
+});
+
 test("isLoopback() is true of this machine's addresses alone", () => {
   const own = ["localhost", "127.0.0.1", "127.1.2.3", "::1", "[::1]"];
   for (const address of [...own, "::ffff:127.0.0.1"]) {
@@ -132,4 +199,25 @@ test("isLoopback() is true of this machine's addresses alone", () => {
   for (const address of [...others, "localhost.example", "", "1270.0.0.1"]) {
     assert(!isLoopback(address), address);
   }
+});
+
+test("readConfig() says how the server ends: at once, back in two seconds, unless told otherwise", () => {
+  assertEquals(readConfig({}).close, { over: 0, downtime: 2_000 });
+  const { close } = readConfig({ HALLEY_DRAIN: "9000", HALLEY_DOWNTIME: "0" });
+  assertEquals(close, { over: 9_000, downtime: 0 });
+});
+
+test("readConfig() logs nothing by default, and refuses a level that is none", () => {
+  assertEquals(readConfig({}).log, undefined);
+  assertEquals(readConfig({ HALLEY_LOG: " warn " }).log, "warn");
+  assertThrows(
+    () => readConfig({ HALLEY_LOG: "loud" }),
+    Error,
+    'HALLEY_LOG is "loud"; it must be one of debug,info,warn,error.',
+  );
+});
+
+test("readConfig() lets only this machine read metrics, unless HALLEY_METRICS=1", () => {
+  assertEquals(readConfig({}).metrics, false);
+  assertEquals(readConfig({ HALLEY_METRICS: "1" }).metrics, true);
 });
