@@ -141,23 +141,6 @@ export const faults: Fault[] = [
     to: "",
   },
   {
-    breaks: "nodes: a question is answered before all has been told",
-    file: "speaker.ts",
-    from: "if (this.#changed.size > 0 || this.#all) return;",
-    to: "",
-    with: [{
-      file: "speaker.ts",
-      from:
-        "    move(this.#changed, report, (id) => this.#join(report, id));\n",
-      to: "",
-    }, {
-      file: "speaker.ts",
-      from: "    this.#answers.clear();\n  }",
-      to:
-        "    this.#answers.clear();\n    move(this.#changed, report, (id) => this.#join(report, id));\n  }",
-    }],
-  },
-  {
     breaks:
       "nodes: what was on its way as the order was lost is not told again",
     file: "speaker.ts",
