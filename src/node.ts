@@ -26,7 +26,7 @@ import { Recovery, type RecoveryHost } from "./recovery.ts";
 export interface Peers {
   /** Something may have been missed: it begins, an order is lost, or a part of it. */
   lost(): void;
-  /** A message from a node, this one included. */
+  /** A message of a log that begins with `$`. */
   hear(frame: Frame): void;
   /** Whose connection `id` is, if another node has it. */
   find(id: string): { readonly subject: string | undefined } | undefined;
@@ -126,8 +126,8 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
     const frame = this.#newest!;
     // What came before this node was there is nobody's news.
     if (this.epoch === "") return;
-    if (frame.log === NODES) this.peers?.hear(frame);
-    else this.events.emit("message", frame);
+    if (frame.log.startsWith("$")) this.peers?.hear(frame);
+    if (frame.log !== NODES) this.events.emit("message", frame);
   }
 
   #logsOf(frame: Frame): Log[] {

@@ -14,6 +14,7 @@ import type { Frame } from "./frame.ts";
 import { newNodeId } from "./key.ts";
 import { type Change, forget, hasMoved, learn, type Told } from "./learn.ts";
 import { type Member, Members, type NodeEntry } from "./members.ts";
+import { NODES } from "./name.ts";
 import type { Node, Peers } from "./node.ts";
 import { Announcer, changes } from "./presence.ts";
 import { Questions } from "./questions.ts";
@@ -153,13 +154,15 @@ export class Roster implements Peers {
     for (const node of this.#members.others) node.missed = 0;
     this.#settles = Infinity;
     this.#questions.lost();
+    this.#announcer.lost();
     this.#speaker.lost();
     for (const channel of this.#watchers.channels) this.#speaker.watch(channel);
     this.#speaker.say("hello");
   }
 
-  /** Takes a message of a node, this one included. */
+  /** Takes a message of a node, this one included; or what it told of joins. */
   hear(frame: Frame): void {
+    if (frame.log !== NODES) return this.#check(frame);
     let said: Said;
     try {
       said = JSON.parse(frame.data);
@@ -191,6 +194,21 @@ export class Roster implements Peers {
     const told = changes({ id, subject }, before, after, watched, now);
     void this.#announcer.announce(told);
   };
+
+  /**
+   * A join or leave that we have told may have been overtaken: at another node the
+   * same client came or went meanwhile. What is told last has to be true.
+   */
+  #check(frame: Frame): void {
+    if (frame.kind === "message" || !this.#announcer.overtaken(frame)) return;
+    const { connection: id, subject } = JSON.parse(frame.data);
+    const names = this.#members.namesOf(id);
+    const told = frame.kind === "join" ? [frame.channel] : [];
+    const { now } = this.#node;
+    const who = { id, subject };
+    const made = changes(who, told, names, [frame.channel], now);
+    if (made.length > 0) void this.#announcer.announce(made);
+  }
 
   /** Our own message is back: all nodes know what it says, or will. */
   #returned(said: Said): void {

@@ -278,6 +278,24 @@ test("a dead node's connections leave within 20 s, told by one of the others", a
   assertEquals(cluster.errors, []);
 });
 
+test("of two nodes that tell of one client at once, the last one tells the truth", async () => {
+  const cluster = await Cluster.start(3);
+  const [one, two, three] = cluster.engines as [Engine, Engine, Engine];
+  const watcher = await watch(cluster, one, ["a"]);
+  const { connection } = await listen(two, ["a"]);
+  await cluster.said();
+  // What the one tells comes late: the client has come to the other before.
+  cluster.hub.late.add(1);
+  two.drop(connection.id, "kicked");
+  await cluster.said();
+  await listen(three, ["a"], { key: connection.key });
+  await cluster.said();
+  cluster.hub.late.clear();
+  await cluster.pass(2_000);
+  assertEquals(seen(watcher).at(-1), `+${connection.id}`);
+  assert(seen(watcher).includes(`-${connection.id}`));
+});
+
 test("a node that was taken for dead tells all again, and is there again", async () => {
   const cluster = await Cluster.start(3);
   const [one, two] = cluster.engines as [Engine, Engine];
