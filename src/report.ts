@@ -29,6 +29,8 @@ export interface DropOrder {
   readonly reason: DropReason;
   /** When the client may come back, in ms. */
   readonly after?: number | undefined;
+  /** When it was given, in ms since 1970, if it is repeated for those who missed it. */
+  readonly given?: number;
 }
 
 /** What a message says; all but the first three only where there is something. */

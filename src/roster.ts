@@ -264,10 +264,16 @@ export class Roster implements Peers {
     if (this.#questions.due) this.#speaker.soon();
   }
 
-  #obey({ id, subject, reason, after }: DropOrder): void {
-    if (subject !== undefined) dropSubject(this.#node, subject, reason, after);
+  #obey(order: DropOrder): void {
+    const { id, subject, reason, after, given } = order;
+    if (subject !== undefined) {
+      dropSubject(this.#node, subject, reason, after, given);
+    }
     const connection = id && this.#node.connections.get(id);
-    if (connection) drop(this.#node, connection, reason, after);
+    if (!connection) return;
+    // One that has come since is not meant by an order that is repeated.
+    if (given !== undefined && connection.awaySince > given) return;
+    drop(this.#node, connection, reason, after);
   }
 
   /** A node is gone, and with it who was nowhere else. */

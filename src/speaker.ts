@@ -46,6 +46,8 @@ export class Speaker {
   readonly #gone = new Set<string>();
   readonly #answers = new Map<string, number>();
   #orders: DropOrder[] = [];
+  /** Orders of late, as they were given: some node may have missed them. */
+  #given: DropOrder[] = [];
 
   constructor(
     node: Node,
@@ -85,6 +87,7 @@ export class Speaker {
   /** Tells all, at the next sweep: those of many nodes do not fall together. */
   tellAll(): void {
     this.#all = true;
+    this.#orders.push(...this.#given);
   }
 
   /** Whether all nodes tell who joins and leaves `channel`, and go on to. */
@@ -120,6 +123,7 @@ export class Speaker {
   /** Has connections ended at other nodes. */
   order(order: DropOrder): void {
     this.#orders.push(order);
+    this.#given.push({ ...order, given: this.#node.settings.clock.now() });
     this.soon();
   }
 
@@ -133,11 +137,10 @@ export class Speaker {
 
   /** What was on its way may not come: all is told again. */
   lost(): void {
-    this.#orders.unshift(...this.#sending?.said.drop ?? []);
     this.#sending = undefined;
     this.#unwatched.clear();
     this.#rest = undefined;
-    this.#all = true;
+    this.tellAll();
     this.#sure = false;
     this.soon();
   }
@@ -146,6 +149,7 @@ export class Speaker {
   sweep(): void {
     if (this.#closed) return;
     const now = this.#node.settings.clock.now();
+    this.#given = this.#given.filter(({ given }) => now - given! < WAY);
     for (const [id, sent] of this.#leaving) {
       if (now - sent < WAY) break;
       this.#leaving.delete(id);

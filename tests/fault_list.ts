@@ -144,8 +144,8 @@ export const faults: Fault[] = [
     breaks:
       "nodes: what was on its way as the order was lost is not told again",
     file: "speaker.ts",
-    from: "    this.#rest = undefined;\n    this.#all = true;\n",
-    to: "    this.#rest = undefined;\n",
+    from: "    this.tellAll();\n    this.#sure = false;\n",
+    to: "    this.#sure = false;\n",
   },
   {
     breaks: "nodes: a dead node's connections stay",
@@ -162,7 +162,7 @@ export const faults: Fault[] = [
   {
     breaks: "nodes: orders to drop are lost with the order of messages",
     file: "speaker.ts",
-    from: "    this.#orders.unshift(...this.#sending?.said.drop ?? []);\n",
+    from: "    this.#orders.push(...this.#given);\n",
     to: "",
   },
   {

@@ -489,6 +489,27 @@ test("an order to drop is carried out though the order of messages is lost", asy
   assertEquals(recorder.closed?.[0], "kicked");
 });
 
+test("an order to drop reaches a node that missed it, and nobody who came since", async () => {
+  const cluster = await Cluster.start(3);
+  const [one, two] = cluster.engines as [Engine, Engine];
+  const [first, second] = [await listen(one, ["a"]), await listen(one, ["a"])];
+  await cluster.said();
+  cluster.hub.deaf.add(0);
+  two.drop(first.connection.id);
+  await cluster.said();
+  cluster.hub.lose(0);
+  cluster.hub.deaf.clear();
+  await cluster.pass(2_000);
+  assertEquals(first.closed?.[0], "kicked");
+  two.drop(second.connection.id, "kicked", 0);
+  await cluster.pass(1_000);
+  const { key } = second.connection;
+  const again = await listen(one, ["a"], { key });
+  cluster.add();
+  await cluster.pass(5_000);
+  assertEquals([second.closed?.[0], again.closed], ["kicked", undefined]);
+});
+
 test("another node's connection is reclaimed by its own subject only", async () => {
   const cluster = await Cluster.start(2);
   const [one, two] = cluster.engines as [Engine, Engine];
