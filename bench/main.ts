@@ -1,0 +1,134 @@
+/**
+ * The bench: how many parked connections a machine carries, what one costs, and
+ * how long after a publish the last of them has the message.
+ *
+ *     deno task bench        bun run bench        (--help says what else)
+ *
+ * How it measures:
+ *
+ * - Server, load and controller are separate processes. CPU time and resident
+ *   memory are what Linux says of the server's process alone; a runtime that can
+ *   is asked to collect its garbage before memory is read.
+ * - Open loop: a message is sent when it is due, whatever became of those before,
+ *   and its latency counts from when it was due (no coordinated omission).
+ *   Clocks of processes are compared first. Latencies are in HDR histograms.
+ * - Every delivery is accounted for, by connection and message: lost, doubled, out
+ *   of order, or somebody else's. Two publishes that overlapped have no order, but
+ *   where everybody gets everything all must see the same one.
+ * - How long other requests wait is measured from outside: `/healthz`, every
+ *   20 ms, on a connection of its own.
+ * - The load is bare sockets, from many addresses of 127.0.0.0/8. What it cannot
+ *   do is said: when it was the bottleneck, sent late, or read late.
+ * - Heartbeats are on. Rounds alternate; tables have medians and, in parentheses,
+ *   the least and the most. `×` is divided by `raw`: the runtime's own server, one
+ *   pre-encoded frame, no library, in the same run under the same load.
+ *
+ * @module
+ */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import process from "node:process";
+import { endAll } from "./child.ts";
+import {
+  amount,
+  changesOf,
+  parse,
+  runtimesOf,
+  scenariosOf,
+} from "./options.ts";
+import { subjectsOf, transportsOf, USAGE, UsageError } from "./options.ts";
+import type { Words } from "./options.ts";
+import { machine } from "./proc.ts";
+import { Progress } from "./progress.ts";
+import { markdown, plain } from "./report/text.ts";
+import { FORM, type Result } from "./result.ts";
+import { jobs, run } from "./run.ts";
+import { loadRuntime, versionOf } from "./runtimes.ts";
+
+const interrupted = new AbortController();
+process.on("SIGINT", () => {
+  // The second time nothing is waited for.
+  if (interrupted.signal.aborted) process.exit(130);
+  interrupted.abort();
+  endAll();
+});
+process.on("exit", endAll);
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  console.error(`bench: ${error.message} --help says what there is.`);
+  process.exitCode = 2;
+}
+process.exit();
+
+async function main(args: string[]): Promise<number> {
+  const { values: words, positionals: [task = "run", ...files] } = parse(args);
+  if (words.help) return say(USAGE);
+  if (task === "run") return await measureAll(words);
+  if (task === "table") return say(markdown(read(files[0])));
+  throw new UsageError(`There is no task ${task}.`);
+}
+
+async function measureAll(words: Words): Promise<number> {
+  const todo = jobs(
+    scenariosOf(words),
+    transportsOf(words),
+    runtimesOf(words),
+    subjectsOf(words),
+    changesOf(words),
+  );
+  if (todo.length === 0) throw new UsageError("Nothing of that is here.");
+  const repeat = amount("repeat", words.repeat ?? "3");
+  const heartbeat = amount("heartbeat", words.heartbeat ?? "10") * 1_000;
+  const handicap = words.handicap ? amount("handicap", words.handicap) : 0;
+  const progress = new Progress(todo, repeat);
+  const { signal } = interrupted;
+  const course = { repeat, heartbeat, handicap, signal };
+  const result = { ...heading(), cells: await run(todo, course, progress) };
+  progress.stop();
+  say(plain(result));
+  write(result, words.out);
+  if (signal.aborted) return 130;
+  return result.cells.some(({ failure }) => failure !== undefined) ? 1 : 0;
+}
+
+function heading(): Omit<Result, "cells"> {
+  const versions: Record<string, string> = {};
+  for (const runtime of ["bun", "deno"] as const) {
+    const version = versionOf(runtime);
+    if (version !== undefined) versions[runtime] = version;
+  }
+  return {
+    form: FORM,
+    when: new Date().toISOString(),
+    machine: machine(),
+    versions,
+    load: loadRuntime(),
+    command: ["bench", ...process.argv.slice(2)].join(" "),
+  };
+}
+
+function write(result: Result, out?: string): void {
+  if (result.cells.length === 0) return;
+  const folder = out ?? new URL("./results/", import.meta.url).pathname;
+  mkdirSync(folder, { recursive: true });
+  const name = result.when.slice(0, 19).replaceAll(":", "-");
+  const path = `${folder.replace(/\/*$/, "")}/${name}`;
+  writeFileSync(`${path}.json`, JSON.stringify(result));
+  console.error(`\n${path}.json`);
+}
+
+function read(path: string | undefined): Result {
+  if (path === undefined) {
+    throw new UsageError("It takes a JSON file of a run.");
+  }
+  const result = JSON.parse(readFileSync(path, "utf8")) as Result;
+  if (result.form !== FORM) throw new UsageError(`${path} is no run of ours.`);
+  return result;
+}
+
+function say(text: string): number {
+  console.log(text);
+  return 0;
+}
