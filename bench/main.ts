@@ -4,25 +4,8 @@
  *
  *     deno task bench        bun run bench        (--help says what else)
  *
- * How it measures:
- *
- * - Server, load and controller are separate processes. CPU time and resident
- *   memory are what Linux says of the server's process alone; a runtime that can
- *   is asked to collect its garbage before memory is read.
- * - Open loop: a message is sent when it is due, whatever became of those before,
- *   and its latency counts from when it was due (no coordinated omission).
- *   Clocks of processes are compared first. Latencies are in HDR histograms.
- * - Every delivery is accounted for, by connection and message: lost, doubled, out
- *   of order, or somebody else's. Two publishes that overlapped have no order, but
- *   where everybody gets everything all must see the same one.
- * - How long other requests wait is measured from outside: `/healthz`, every
- *   20 ms, on a connection of its own.
- * - The load is bare sockets, from many addresses of 127.0.0.0/8. What it cannot
- *   do is said: when it was the bottleneck, sent late, or read late.
- * - Heartbeats are on. Rounds alternate; tables have medians and, in parentheses,
- *   the least and the most. `×` is divided by `raw`: the runtime's own server, one
- *   pre-encoded frame, no library, in the same run under the same load.
- *
+ * How it measures is said in `method.ts`, which every report begins with; what it
+ * measures in the tables of `scenarios.ts` and `subjects/table.ts`.
  * @module
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -39,6 +22,7 @@ import { subjectsOf, transportsOf, USAGE, UsageError } from "./options.ts";
 import type { Words } from "./options.ts";
 import { machine } from "./proc.ts";
 import { Progress } from "./progress.ts";
+import { page } from "./report/page.ts";
 import { markdown, plain } from "./report/text.ts";
 import { FORM, type Result } from "./result.ts";
 import { jobs, run } from "./run.ts";
@@ -66,6 +50,7 @@ async function main(args: string[]): Promise<number> {
   const { values: words, positionals: [task = "run", ...files] } = parse(args);
   if (words.help) return say(USAGE);
   if (task === "run") return await measureAll(words);
+  if (task === "report") return write(read(files[0]), words.out) ?? 0;
   if (task === "table") return say(markdown(read(files[0])));
   throw new UsageError(`There is no task ${task}.`);
 }
@@ -116,7 +101,8 @@ function write(result: Result, out?: string): void {
   const name = result.when.slice(0, 19).replaceAll(":", "-");
   const path = `${folder.replace(/\/*$/, "")}/${name}`;
   writeFileSync(`${path}.json`, JSON.stringify(result));
-  console.error(`\n${path}.json`);
+  writeFileSync(`${path}.html`, page(result));
+  console.error(`\n${path}.json\n${path}.html`);
 }
 
 function read(path: string | undefined): Result {

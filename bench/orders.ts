@@ -57,7 +57,7 @@ export function now(): number {
   return performance.timeOrigin + performance.now();
 }
 
-/** Lets `ms` milliseconds pass. */
+/** Lets `ms` milliseconds pass; none if that was before now. */
 export function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+  return new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)));
 }

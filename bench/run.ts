@@ -9,6 +9,9 @@ import type { Scenario } from "./scenarios.ts";
 import { Stage } from "./stage.ts";
 import type { Subject, Transport } from "./subjects/table.ts";
 
+/** How long a server is left alone before its memory is read, in ms. */
+const SETTLE = 1_500;
+
 /** What is to be measured. */
 export interface Job {
   readonly scenario: Scenario;
@@ -29,6 +32,8 @@ export interface Watcher {
 export interface Course {
   readonly repeat: number;
   readonly heartbeat: number;
+  /** See `Staging`. */
+  readonly settle?: number;
   readonly handicap?: number;
   readonly signal: AbortSignal;
 }
@@ -66,10 +71,10 @@ export async function measure(
   phase: (text: string) => void,
 ): Promise<Round> {
   const { scenario, transport, runtime, subject, plan } = job;
-  const { heartbeat, handicap = 0 } = course;
+  const { heartbeat, handicap = 0, settle = SETTLE } = course;
   const resumes = scenario.resumes ?? false;
   const stage = await Stage.start(
-    { subject, runtime, transport, plan, heartbeat, resumes, handicap },
+    { subject, runtime, transport, plan, heartbeat, resumes, settle, handicap },
   );
   try {
     return await scenario.perform(stage, phase);

@@ -16,9 +16,6 @@ import type { Server, Subject, Transport } from "./subjects/table.ts";
 /** Descriptors that a process needs for itself. */
 const SPARE = 100;
 
-/** How long a server is left alone before its memory is read, in ms. */
-const SETTLE = 1_500;
-
 /** How long after opening messages are sure to reach everybody, in ms. */
 const SUBSCRIBED = 500;
 
@@ -31,6 +28,11 @@ export interface Staging {
   readonly heartbeat: number;
   /** Whether clients come back with the last id they had. */
   readonly resumes?: boolean;
+  /**
+   * How long a server is left alone before its garbage is collected and its memory
+   * read, in ms; 0 reads it as it is.
+   */
+  readonly settle: number;
   /** µs that each delivery costs the load on top, to test the bench. */
   readonly handicap?: number;
 }
@@ -123,7 +125,7 @@ export class Stage {
   async leave(): Promise<void> {
     await this.all("close");
     const { orders } = this.server;
-    if (!orders) return await sleep(SETTLE);
+    if (!orders) return await sleep(SUBSCRIBED);
     for (let i = 0; i < 150; i++) {
       if (await orders.tell<number>("size") === 0) return;
       await sleep(100);
@@ -182,8 +184,9 @@ export class Stage {
 
   /** Resident bytes once it has settled and its garbage is collected. */
   async settled(): Promise<number> {
-    await sleep(SETTLE);
-    await this.server.orders?.tell("gc");
+    const { settle } = this.staging;
+    await sleep(settle);
+    if (settle > 0) await this.server.orders?.tell("gc");
     return this.rss;
   }
 

@@ -32,8 +32,8 @@ export function warningsOf(
   }
   if (latencyP99 > 20 && loadLag > latencyP99 / 2) {
     found.push(
-      `the load itself was up to ${loadLag.toFixed(0)} ms late in reading: ` +
-        "latencies contain that",
+      `the load was the bottleneck: it was up to ${loadLag.toFixed(0)} ms ` +
+        "late in reading, and latencies contain that",
     );
   }
   if (strangersCpu > 20) {
