@@ -76,18 +76,25 @@ export function perMessage(
   return found;
 }
 
-/** The same for the plot: at most `points` moments. */
+/** The same for the plot: at most `points` moments, of which the last one counts. */
 export function overTime(
-  messages: { at: number; mean: number; last: number }[],
+  messages: readonly { at: number; mean: number; last: number }[],
   points = 200,
 ): [number, number, number][] {
-  const size = Math.ceil(messages.length / points);
-  const found: [number, number, number][] = [];
-  for (let i = 0; i < messages.length; i += size) {
-    const part = messages.slice(i, i + size);
+  const moments = new Map<
+    number,
+    { at: number; mean: number; last: number }[]
+  >();
+  const span = (messages.at(-1)?.at ?? 0) + 1e-9;
+  for (const message of messages) {
+    const moment = Math.floor(message.at / span * points);
+    const others = moments.get(moment);
+    if (others) others.push(message);
+    else moments.set(moment, [message]);
+  }
+  return [...moments.values()].map((part) => {
     const mean = part.reduce((sum, one) => sum + one.mean, 0) / part.length;
     const last = part.reduce((most, one) => Math.max(most, one.last), 0);
-    found.push([part[0]!.at, mean, last]);
-  }
-  return found;
+    return [part[0]!.at, mean, last];
+  });
 }

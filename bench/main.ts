@@ -11,6 +11,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { endAll } from "./child.ts";
+import { compare } from "./compare.ts";
 import {
   amount,
   changesOf,
@@ -18,15 +19,22 @@ import {
   runtimesOf,
   scenariosOf,
 } from "./options.ts";
-import { subjectsOf, transportsOf, USAGE, UsageError } from "./options.ts";
+import {
+  limitsOf,
+  subjectsOf,
+  transportsOf,
+  USAGE,
+  UsageError,
+} from "./options.ts";
 import type { Words } from "./options.ts";
 import { machine } from "./proc.ts";
 import { Progress } from "./progress.ts";
 import { page } from "./report/page.ts";
 import { markdown, plain } from "./report/text.ts";
 import { FORM, type Result } from "./result.ts";
-import { jobs, run } from "./run.ts";
+import { type Course, jobs, run } from "./run.ts";
 import { loadRuntime, versionOf } from "./runtimes.ts";
+import { size, SIZES } from "./size.ts";
 
 const interrupted = new AbortController();
 process.on("SIGINT", () => {
@@ -50,9 +58,23 @@ async function main(args: string[]): Promise<number> {
   const { values: words, positionals: [task = "run", ...files] } = parse(args);
   if (words.help) return say(USAGE);
   if (task === "run") return await measureAll(words);
+  if (task === "size") return await sizeOf(words);
+  if (task === "compare") return say(compare(read(files[0]), read(files[1])));
   if (task === "report") return write(read(files[0]), words.out) ?? 0;
   if (task === "table") return say(markdown(read(files[0])));
   throw new UsageError(`There is no task ${task}.`);
+}
+
+/** How every round is measured. */
+function courseOf(words: Words, repeat: number): Course {
+  const { heartbeat, handicap, settle } = words;
+  return {
+    repeat,
+    ...(settle !== undefined && { settle: amount("settle", settle) }),
+    heartbeat: amount("heartbeat", heartbeat ?? "10") * 1_000,
+    handicap: handicap === undefined ? 0 : amount("handicap", handicap),
+    signal: interrupted.signal,
+  };
 }
 
 async function measureAll(words: Words): Promise<number> {
@@ -64,17 +86,41 @@ async function measureAll(words: Words): Promise<number> {
     changesOf(words),
   );
   if (todo.length === 0) throw new UsageError("Nothing of that is here.");
-  const repeat = amount("repeat", words.repeat ?? "3");
-  const heartbeat = amount("heartbeat", words.heartbeat ?? "10") * 1_000;
-  const handicap = words.handicap ? amount("handicap", words.handicap) : 0;
-  const progress = new Progress(todo, repeat);
-  const { signal } = interrupted;
-  const course = { repeat, heartbeat, handicap, signal };
-  const result = { ...heading(), cells: await run(todo, course, progress) };
+  const course = courseOf(words, amount("repeat", words.repeat ?? "3"));
+  const progress = new Progress(todo, course.repeat);
+  const cells = await run(todo, course, progress);
   progress.stop();
+  return finish({ ...heading(), cells }, words);
+}
+
+async function sizeOf(words: Words): Promise<number> {
+  const chosen = { subject: "halley", scenario: "fanout", ...words };
+  const limits = limitsOf(words);
+  const changes = { rate: 1, ...changesOf(words) };
+  const found = jobs(
+    scenariosOf(chosen),
+    transportsOf(chosen),
+    runtimesOf(chosen),
+    subjectsOf(chosen),
+    changes,
+  );
+  const [job] = found;
+  if (!job) throw new UsageError("Nothing of that is here.");
+  const course = courseOf(words, amount("repeat", words.repeat ?? "3"));
+  const progress = new Progress(new Array(SIZES).fill(job), course.repeat);
+  const { cells, sizing } = await size(job, limits, course, progress);
+  progress.stop();
+  return finish(
+    { ...heading(), cells, ...(sizing && { size: sizing }) },
+    words,
+  );
+}
+
+/** Shows what there is, and keeps it. */
+function finish(result: Result, words: Words): number {
   say(plain(result));
   write(result, words.out);
-  if (signal.aborted) return 130;
+  if (interrupted.signal.aborted) return 130;
   return result.cells.some(({ failure }) => failure !== undefined) ? 1 : 0;
 }
 

@@ -18,7 +18,7 @@ import { warningsOf } from "./warnings.ts";
 const WARM_UP = 20;
 
 /** How long nothing must come until a run is over, in ms. */
-const QUIET = 2_000;
+const QUIET = 1_000;
 
 /** The longest that is waited for deliveries, in ms. */
 const PATIENCE = 60_000;
@@ -110,12 +110,20 @@ export async function publishing(stage: Stage, doing: Doing): Promise<Round> {
     ...await more,
   };
   return {
-    metrics,
+    metrics: known(metrics),
     accounts,
     distribution: latencies.distribution(),
     overTime: overTime(each),
     warnings: warningsOf(metrics, accounts),
   };
+}
+
+/** Without what could not be measured: the process of the server is not ours. */
+function known(metrics: Record<string, number>): Record<string, number> {
+  const entries = Object.entries(metrics);
+  return Object.fromEntries(
+    entries.filter(([, value]) => !Number.isNaN(value)),
+  );
 }
 
 /** From when on a delivery counts as a straggler, in ms. */

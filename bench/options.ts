@@ -4,6 +4,7 @@
  */
 import { parseArgs } from "node:util";
 import type { Plan } from "./plan.ts";
+import { descriptorLimit } from "./proc.ts";
 import { type Scenario, scenarios } from "./scenarios.ts";
 import {
   halleyAt,
@@ -11,7 +12,9 @@ import {
   subjects,
   type Transport,
 } from "./subjects/table.ts";
+import { target } from "./subjects/target.ts";
 import type { Runtime } from "./runtimes.ts";
+import type { Limits } from "./size.ts";
 
 /** A fault in what was asked for. */
 export class UsageError extends Error {}
@@ -36,14 +39,17 @@ what to measure
   --also NAME=FOLDER   another copy of this repository, beside this one
   --target URL --publish URL
                        a server that runs on this machine; {channel} in a URL
-                       stands for the channel, {id} in --send for a connection
-  --health URL         what it answers at once (default: none)
+                       stands for the channel, {query} for channel=A&channel=B
+  --health URL         what it answers at once (default: nothing)
 
 how
   --repeat N           rounds; the table has medians (default 3)
   --connections N --rate N --burst N --seconds N --bytes N
                        instead of what the scenario has
   --heartbeat SECONDS  of a silent connection (default 10)
+  --warm-up SECONDS    of publishing before it is measured
+  --settle MS          a server's rest before its garbage is collected and its
+                       memory read (default 1500; 0 reads it as it is)
   --out FOLDER         where the files go (default bench/results)
 
 limits of \`size\`
@@ -77,6 +83,8 @@ export function parse(args: string[]) {
         seconds: text,
         bytes: text,
         heartbeat: text,
+        "warm-up": text,
+        settle: text,
         out: text,
         memory: text,
         cpu: text,
@@ -115,7 +123,14 @@ export function scenariosOf({ scenario }: Words): Scenario[] {
 }
 
 /** The programs asked for. */
-export function subjectsOf({ subject, also = [] }: Words): Subject[] {
+export function subjectsOf(words: Words): Subject[] {
+  const { subject, also = [], target: url, publish, health } = words;
+  if (url !== undefined) {
+    if (publish === undefined) {
+      throw new UsageError("--target takes --publish as well.");
+    }
+    return [target(url, publish, health)];
+  }
   const found = some("subject", subjects, subject ?? "raw,halley");
   for (const one of also) {
     const [name = "", folder = ""] = one.split("=");
@@ -146,7 +161,23 @@ export function changesOf(words: Words): Partial<Plan> {
     const value = words[name];
     if (value !== undefined) found[name] = amount(name, value, /^\/s$|^$/);
   }
+  const warmUp = words["warm-up"];
+  if (warmUp !== undefined) found.warmUp = amount("warm-up", warmUp);
   return found;
+}
+
+/** The limits that `size` goes by. */
+export function limitsOf({ memory, cpu, p99, descriptors }: Words): Limits {
+  const given = (name: string, word: string | undefined, units: RegExp) =>
+    word === undefined ? Infinity : amount(name, word, units);
+  return {
+    memory: given("memory", memory, /^(kB|[MG]i?B)$/),
+    cpu: given("cpu", cpu ?? "80%", /^%$/),
+    p99: given("p99", p99, /^m?s$/),
+    descriptors: descriptors === undefined
+      ? descriptorLimit()
+      : amount("descriptors", descriptors),
+  };
 }
 
 /** A number with a unit: `2GB`, `5/s`, `250ms`, `80%`. */
@@ -154,7 +185,7 @@ export function amount(name: string, word: string, units = /^$/): number {
   const found = /^([0-9]+(?:\.[0-9]+)?)(.*)$/.exec(word.trim());
   const unit = found?.[2]?.trim() ?? "";
   const value = Number(found?.[1]);
-  if (!found || !units.test(unit) || !(value > 0)) {
+  if (!found || !units.test(unit) || !(value > 0 || name === "settle")) {
     throw new UsageError(`--${name} is ${JSON.stringify(word)}.`);
   }
   const scale = {

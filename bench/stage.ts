@@ -14,7 +14,7 @@ import { command, loadRuntime, type Runtime } from "./runtimes.ts";
 import type { Server, Subject, Transport } from "./subjects/table.ts";
 
 /** Descriptors that a process needs for itself. */
-const SPARE = 100;
+export const SPARE = 100;
 
 /** How long after opening messages are sure to reach everybody, in ms. */
 const SUBSCRIBED = 500;
@@ -118,7 +118,7 @@ export class Stage {
     await Promise.all(this.generators.map((child, i) => {
       return child.tell("open", share(number, length, i));
     }));
-    await sleep(SUBSCRIBED);
+    await sleep(Math.min(SUBSCRIBED, 50 + this.staging.settle));
   }
 
   /** All leave; waits until the server knows, where it can say so. */

@@ -146,7 +146,7 @@ export interface Bar {
 /** Values side by side. */
 export function bars(title: string, unit: string, all: readonly Bar[]): string {
   if (all.length === 0) return "";
-  const [left, row] = [128, 22];
+  const [left, row] = [142, 22];
   const height = TOP + all.length * row + 6;
   const most = Math.max(...all.map(({ range }) => range[1]), 1e-9);
   const width = (value: number) => (WIDTH - left - 52) * value / most;

@@ -11,7 +11,8 @@ import {
   withSpread,
 } from "../metrics.ts";
 import type { Cell, Result } from "../result.ts";
-import { isClean } from "../result.ts";
+import { isClean, type Sizing } from "../result.ts";
+import { answer, checkRows } from "./sizing.ts";
 
 /** What it was measured on, in a line. */
 export function machineLine({ machine, versions, load }: Result): string {
@@ -100,6 +101,7 @@ export function warnings(cells: readonly Cell[]): string[] {
 /** A run for the terminal. */
 export function plain(result: Result): string {
   const parts = [machineLine(result)];
+  if (result.size) parts.push("", ...sizing(result.size));
   for (const group of groups(result.cells)) {
     const [cell] = group;
     parts.push(
@@ -110,6 +112,11 @@ export function plain(result: Result): string {
   const notes = warnings(result.cells);
   if (notes.length > 0) parts.push("", ...notes.map((note) => `! ${note}`));
   return parts.join("\n");
+}
+
+function sizing(size: Sizing): string[] {
+  const head = ["", "predicted", "measured", "off by"];
+  return [`${answer(size)}.`, aligned([head, ...checkRows(size)])];
 }
 
 /** Columns of one width. */
@@ -152,7 +159,7 @@ export function markdown(result: Result): string {
         cell.runtime === runtime && cell.transport === "sse"
       )
     );
-    const any = cells.find((cell) => cell !== undefined);
+    const any = cells.find((cell) => cell && middle(cell, name) !== undefined);
     if (!any) continue;
     const connections = any.plan.connections.toLocaleString("en-US");
     rows.push([

@@ -88,7 +88,8 @@ const ALL = { sse: "sse", stream: "stream", poll: "poll" };
 /** Halley, from the repository at `root`. */
 export function halleyAt(name: string, root = ROOT): Subject {
   const more = { exported: "halley", root, dialects: ALL, resumes: true };
-  return served(name, name, here("./halley.ts"), more);
+  const title = name === "halley" ? "Halley" : name;
+  return served(name, title, here("./halley.ts"), more);
 }
 
 const nchanSubject: Subject = {
