@@ -127,7 +127,7 @@ function known(metrics: Record<string, number>): Record<string, number> {
 }
 
 /** From when on a delivery counts as a straggler, in ms. */
-export function stragglersFrom(p99: number): number {
+function stragglersFrom(p99: number): number {
   return Math.max(250, 5 * p99);
 }
 

@@ -122,7 +122,7 @@ export function withSpread(cell: Cell, name: string): string {
 }
 
 /** The cell of the raw baseline beside `cell`. */
-export function baselineOf(
+function baselineOf(
   cell: Cell,
   cells: readonly Cell[],
 ): Cell | undefined {

@@ -22,11 +22,6 @@ export function cpuTime(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) * (1e6 / TICKS);
 }
 
-/** How many descriptors a process has open. */
-export function openDescriptors(pid: number | "self"): number {
-  return readdirSync(`/proc/${pid}/fd`).length;
-}
-
 /** How many it may have open: the limit that ends in `EMFILE`. */
 export function descriptorLimit(pid: number | "self" = "self"): number {
   const limits = readFileSync(`/proc/${pid}/limits`, "utf8");
@@ -46,12 +41,6 @@ export function machineTime(): { busy: number; total: number } {
     busy: (total - idle) * (1e6 / TICKS),
     total: total * (1e6 / TICKS),
   };
-}
-
-/** Memory that is free for programs, in bytes. */
-export function availableMemory(): number {
-  const text = readFileSync("/proc/meminfo", "utf8");
-  return Number(/^MemAvailable:\s+(\d+) kB$/m.exec(text)?.[1] ?? 0) * 1_024;
 }
 
 /** The process that listens on a TCP port here, if it is one of ours. */

@@ -63,19 +63,25 @@ export class Stage {
   static async start(staging: Staging): Promise<Stage> {
     const { subject, runtime, plan, heartbeat } = staging;
     const server = await subject.start(runtime, heartbeat);
-    const number = generatorsFor(plan.connections, server);
-    const file = (name: string) => new URL(`./load/${name}`, import.meta.url);
-    const on = loadRuntime();
-    const generators = Array.from(
-      { length: number },
-      () => new Child(command(on, file("generator.ts"))),
-    );
-    const publisher = new Child(command(on, file("publisher.ts")));
-    const offsets = new Map<Child, number>();
-    for (const child of [...generators, publisher]) {
-      offsets.set(child, await child.clockOffset());
+    const children: Child[] = [];
+    try {
+      const number = generatorsFor(plan.connections, server);
+      for (let i = 0; i <= number; i++) {
+        const name = i < number ? "generator.ts" : "publisher.ts";
+        const file = new URL(`./load/${name}`, import.meta.url);
+        children.push(new Child(command(loadRuntime(), file)));
+      }
+      const offsets = new Map<Child, number>();
+      for (const child of children) {
+        offsets.set(child, await child.clockOffset());
+      }
+      const publisher = children.at(-1)!;
+      const generators = children.slice(0, -1);
+      return new Stage(staging, server, generators, publisher, offsets);
+    } catch (error) {
+      await Promise.all([server, ...children].map((one) => one.end()));
+      throw error;
     }
-    return new Stage(staging, server, generators, publisher, offsets);
   }
 
   /** Tells everybody the plan; connections that there were are forgotten. */

@@ -5,7 +5,7 @@
 import { type Accounts, isClean } from "./result.ts";
 
 /** Above this a load process had no time left, in per cent of a core. */
-export const BUSY = 80;
+const BUSY = 80;
 
 /** Sends that are later than this shift latencies, in ms. */
 const LATE = 10;

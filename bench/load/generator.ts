@@ -5,13 +5,9 @@
  */
 import { now, obey, sleep } from "../orders.ts";
 import { channelsOf, nameOf, type Plan } from "../plan.ts";
-import {
-  type Client,
-  ExchangeClient,
-  type Route,
-  StreamingClient,
-} from "./client.ts";
+import { type Client, type Route, StreamingClient } from "./client.ts";
 import { dialects } from "./dialects.ts";
+import { ExchangeClient } from "./exchange_client.ts";
 import { Lag } from "./lag.ts";
 import { type Books, Ledger } from "./ledger.ts";
 
@@ -51,7 +47,7 @@ export interface Reported extends Books {
 }
 
 /** The channel that a client alone follows. */
-export function ownChannel(index: number): string {
+function ownChannel(index: number): string {
   return `bench-own-${index}`;
 }
 
