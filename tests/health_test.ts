@@ -53,6 +53,7 @@ test("many who ask at a time share one question", async () => {
 
 test("a node that goes away is not ready, whatever its backplane says", async () => {
   const { backplane, engine, health } = setup();
+  await turn();
   await engine.connect({ channels: ["a"] });
   void engine.close({ over: 10_000 });
   assertEquals(await health.check(), "draining");
@@ -63,6 +64,7 @@ test("a node that goes away is not ready, whatever its backplane says", async ()
 
 test("a node knows how many messages have not come to it yet", async () => {
   const { backplane, health } = setup();
+  await turn();
   backplane.feeding = false;
   for (const _ of [1, 2, 3]) backplane.add("a");
   await health.check();

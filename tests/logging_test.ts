@@ -79,9 +79,10 @@ test("an error is logged with its stack, in place of the console", async () => {
   await engine.close();
 });
 
-test("messages that were lost before they came here are a warning", () => {
+test("messages that were lost before they came here are a warning", async () => {
   const backplane = new HandBackplane({ seq: 7 });
   const { of } = setup(backplane);
+  await turn();
   backplane.listener!.lost(9);
   assertEquals(of("gap"), [{ level: "warn", id: "e1-9" }]);
 });
