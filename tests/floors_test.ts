@@ -9,6 +9,7 @@ const floors = [
     "backplane/jetstream_api.ts",
     "backplane/kv_shape.ts",
     "backplane/redis_connection.ts",
+    "backplane/retry.ts",
     "client/page.ts",
     "client/place.ts",
     "deps.ts",

@@ -17,13 +17,18 @@ function find(name: string): string | undefined {
 }
 
 /**
- * What declares tests that need `program`: nothing, if it is not installed and not
+ * Whether tests that need `program` are declared: not if it is not installed, unless
  * everything has to be there (`HALLEY_ALL=1`, as in the project's own checks).
  */
-export function testWith(program: string): typeof declare {
-  if (find(program) || process.env.HALLEY_ALL === "1") return declare;
+export function declared(program: string): boolean {
+  if (find(program) || process.env.HALLEY_ALL === "1") return true;
   console.warn(`Not run here, because ${program} is not installed: its tests.`);
-  return () => {};
+  return false;
+}
+
+/** What declares tests that need `program`. */
+export function testWith(program: string): typeof declare {
+  return declared(program) ? declare : () => {};
 }
 
 /** A server that can be killed, paused, and started again where it was. */

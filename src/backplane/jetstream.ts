@@ -185,7 +185,7 @@ function unavailable(cause: unknown): PushError {
 }
 
 function tell(error: unknown): void {
-  console.error("halley: jetstream:", error);
+  console.error(`halley: jetstream: ${(error as Error).message}`);
 }
 
 function checkConnection(connection: Partial<NatsConnection>): void {

@@ -14,11 +14,10 @@ import {
   newInbox,
 } from "./jetstream_api.ts";
 import type { OrderStream, StreamTop } from "./jetstream_stream.ts";
+import { Arrival, pause } from "./retry.ts";
 
 /** How often the server says that there is nothing new, in ms. */
 const HEARTBEAT = 1_000;
-/** The pause before trying again: from, and up to, in ms. */
-const PAUSES = [20, 1_000] as const;
 
 /** What the reader needs to know of its owner. */
 export interface ReaderHost {
@@ -38,8 +37,7 @@ export class JetStreamFeed {
   #last: { readonly seq: number; readonly stamp: string } | undefined;
   #time = 0;
   #running = false;
-  #present = "";
-  #arrival = Promise.withResolvers<string>();
+  readonly #present = new Arrival<string>();
   /** Ends the consumer there is. */
   #broken: (error: Error) => void = () => {};
   #told = "";
@@ -49,7 +47,6 @@ export class JetStreamFeed {
   constructor(host: ReaderHost) {
     this.#host = host;
     this.fan = new Fan((after, limit) => host.stream.past(after, limit));
-    this.#arrival.promise.catch(() => {});
   }
 
   /** Begins to read, and goes on until it is closed. */
@@ -63,17 +60,8 @@ export class JetStreamFeed {
   /** The present epoch; rejects if it is not known within `within` ms. */
   async ready(within: number): Promise<string> {
     this.start();
-    if (this.#present) return this.#present;
-    const { promise, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(
-      () => reject(new Error(this.#told || "The stream is not known yet.")),
-      within,
-    );
-    try {
-      return await Promise.race([this.#arrival.promise, promise]);
-    } finally {
-      clearTimeout(timer);
-    }
+    const why = () => this.#told || "The stream is not known yet.";
+    return await this.#present.wait(within, why);
   }
 
   /** Looks again where the order is, as nobody answered for this reason. */
@@ -87,7 +75,7 @@ export class JetStreamFeed {
     this.fan.clear();
     const reason = new Error("The backplane is closed.");
     this.#broken(reason);
-    this.#arrival.reject(reason);
+    this.#present.fail(reason);
   }
 
   /** Ends what cannot go on as soon as the connection is lost. */
@@ -124,8 +112,7 @@ export class JetStreamFeed {
         this.#told = "The connection to NATS was closed for good.";
         return this.#host.onError(new Error(this.#told));
       }
-      const pause = Math.min(PAUSES[0] * 2 ** failures, PAUSES[1]);
-      await new Promise((resolve) => setTimeout(resolve, pause));
+      await pause(failures, signal);
     }
   }
 
@@ -139,25 +126,17 @@ export class JetStreamFeed {
       try {
         begun();
         this.#told = "";
-        this.#present = this.fan.read.epoch;
-        this.#arrival.resolve(this.#present);
+        this.#present.come(this.fan.read.epoch);
         if (this.#closing.signal.aborted) return new Error("closed");
         return await promise;
       } finally {
         stop();
-        this.#expect();
+        this.#broken = () => {};
+        this.#present.go();
       }
     } catch (error) {
       return error instanceof Error ? error : new Error(String(error));
     }
-  }
-
-  #expect(): void {
-    this.#present = "";
-    this.#broken = () => {};
-    if (this.#closing.signal.aborted) return;
-    this.#arrival = Promise.withResolvers();
-    this.#arrival.promise.catch(() => {});
   }
 
   /** Where the order is; one that has lost its end gets another epoch. */
@@ -263,5 +242,6 @@ export class JetStreamFeed {
     if (last && Number(last) !== consumerSeq) {
       return "A message was not delivered.";
     }
+    this.fan.retry();
   }
 }

@@ -8,9 +8,14 @@
  * nowhere to go, so that no node can go on in an order that is lost.
  * @module
  */
-import { digestOf, type Draft, type Reading, type Tops } from "../backplane.ts";
+import {
+  digestOf,
+  type Draft,
+  keyReused,
+  type Reading,
+  type Tops,
+} from "../backplane.ts";
 import { createHash } from "../deps.ts";
-import { PushError } from "../errors.ts";
 import type { Frame } from "../frame.ts";
 import { newEpoch } from "../key.ts";
 import type { Position } from "../position.ts";
@@ -241,10 +246,7 @@ export class OrderStream {
     // If it is no longer held, nobody can tell.
     if (!first || first.epoch !== epoch) return;
     if (digestOf(first) === digestOf(draft)) return;
-    throw new PushError(
-      "key_reused",
-      "This idempotency key was used for another message; choose a new key.",
-    );
+    throw keyReused();
   }
 
   #heard(stored: Stored): void {

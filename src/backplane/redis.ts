@@ -2,12 +2,13 @@
  * A backplane in Redis: several nodes in one order, which outlives them.
  * @module
  */
-import type {
-  Backplane,
-  Draft,
-  FeedListener,
-  Reading,
-  Tops,
+import {
+  type Backplane,
+  type Draft,
+  type FeedListener,
+  keyReused,
+  type Reading,
+  type Tops,
 } from "../backplane.ts";
 import { setImmediate } from "../deps.ts";
 import { PushError } from "../errors.ts";
@@ -236,7 +237,7 @@ class RedisBackplane implements Backplane {
       fan.heard({ epoch: top.epoch, seq: top.seq });
       for (const [i, answer] of answers.entries()) {
         if (answer === REUSED) {
-          batch[i]!.reject(new PushError("key_reused", KEY));
+          batch[i]!.reject(keyReused());
         } else batch[i]!.resolve({ epoch: top.epoch, seq: Number(answer) });
       }
     } catch (cause) {
@@ -249,8 +250,6 @@ class RedisBackplane implements Backplane {
 }
 
 const CLOSED = "The backplane is closed.";
-const KEY =
-  "This idempotency key was used for another message; choose a new key.";
 
 /** Says that nobody knows; why is for the operator, not for the wire. */
 function unavailable(cause: unknown): PushError {
@@ -258,7 +257,7 @@ function unavailable(cause: unknown): PushError {
 }
 
 function tell(error: unknown): void {
-  console.error("halley: redis:", error);
+  console.error(`halley: redis: ${(error as Error).message}`);
 }
 
 function checkClient(client: object): void {

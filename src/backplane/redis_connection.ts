@@ -135,6 +135,8 @@ function overrides(
   }
   const { socket = {} } = (client.options ?? {}) as { socket?: object };
   return {
+    // Its settings hold what it says, and it would prevail over `address`.
+    url: undefined,
     socket: { ...socket, ...address, reconnectStrategy: false },
     disableOfflineQueue: true,
     keyPrefix: undefined,

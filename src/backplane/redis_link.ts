@@ -9,9 +9,7 @@ import {
   type NodeRedisClient,
   RedisConnection,
 } from "./redis_connection.ts";
-
-/** The pause before connecting again: from, and up to, in ms. */
-const PAUSES = [20, 1_000] as const;
+import { Arrival, pause } from "./retry.ts";
 
 /** What a link needs to know of its owner. */
 export interface LinkHost {
@@ -26,9 +24,8 @@ export class RedisLink {
   readonly #host: LinkHost;
   readonly #begin: (connection: RedisConnection) => Promise<void>;
   readonly #closing = new AbortController();
+  readonly #connection = new Arrival<RedisConnection>();
   #running = false;
-  #connection: RedisConnection | undefined;
-  #arrival = Promise.withResolvers<RedisConnection>();
   #told = "";
 
   /** `begin` is called with each connection before anybody else gets it. */
@@ -38,7 +35,6 @@ export class RedisLink {
   ) {
     this.#host = host;
     this.#begin = begin;
-    this.#expect();
   }
 
   /** Connects, and keeps connected until it is closed. */
@@ -50,39 +46,22 @@ export class RedisLink {
 
   /** Whether there is a connection now. */
   get connected(): boolean {
-    return this.#connection !== undefined;
+    return this.#connection.value !== undefined;
   }
 
   /** The connection; rejects if there is none within `within` ms. */
   async ready(within: number): Promise<RedisConnection> {
     this.start();
-    if (this.#connection) return this.#connection;
-    const { promise, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(
-      () => reject(new Error(this.#told || "Redis is not connected yet.")),
-      within,
-    );
-    try {
-      return await Promise.race([this.#arrival.promise, promise]);
-    } finally {
-      clearTimeout(timer);
-    }
+    const why = () => this.#told || "Redis is not connected yet.";
+    return await this.#connection.wait(within, why);
   }
 
   /** Ends it for good. */
   close(): void {
     this.#closing.abort();
     const reason = new Error("The backplane is closed.");
-    this.#connection?.end(reason);
-    this.#arrival.reject(reason);
-  }
-
-  #expect(): void {
-    this.#connection = undefined;
-    if (this.#closing.signal.aborted) return;
-    this.#arrival = Promise.withResolvers();
-    // Whoever waits hears of it; where nobody does, nothing is wrong.
-    this.#arrival.promise.catch(() => {});
+    this.#connection.value?.end(reason);
+    this.#connection.fail(reason);
   }
 
   async #run(): Promise<void> {
@@ -97,7 +76,7 @@ export class RedisLink {
       if (moved && failures === 0) continue;
       if (error.message !== this.#told) this.#host.onError(error);
       this.#told = error.message;
-      await this.#pause(Math.min(PAUSES[0] * 2 ** failures, PAUSES[1]));
+      await pause(failures, signal);
     }
   }
 
@@ -118,25 +97,13 @@ export class RedisLink {
       await this.#begin(connection);
       begun();
       this.#told = "";
-      this.#connection = connection;
-      this.#arrival.resolve(connection);
+      this.#connection.come(connection);
       const reason = await connection.ended;
-      this.#expect();
+      this.#connection.go();
       return reason;
     } catch (error) {
       connection?.end(error);
       return error instanceof Error ? error : new Error(String(error));
     }
-  }
-
-  /** A pause of about `ms`, spread so that nodes do not come back at once. */
-  async #pause(ms: number): Promise<void> {
-    const { signal } = this.#closing;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, ms * (0.5 + Math.random() / 2));
-    signal.addEventListener("abort", resolve as () => void);
-    await promise;
-    clearTimeout(timer);
-    signal.removeEventListener("abort", resolve as () => void);
   }
 }

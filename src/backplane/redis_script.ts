@@ -176,7 +176,7 @@ for at = ${FIXED_ARGUMENTS + 1}, #ARGV, ${DRAFT_ARGUMENTS} do
 
     if key ~= '' then
       call('HSET', keys, key, answer .. ' ' .. digest)
-      call('ZADD', keyed, int(asked), key)
+      call('ZADD', keyed, int(time), key)
     end
   end
   answers[#answers + 1] = answer

@@ -42,6 +42,18 @@ for (const [name, connect] of Object.entries(connections)) {
     }
   };
 
+  test(`two engines over one jetStream() with ${name} are both brought everything`, async () => {
+    await using service = await Service.nats();
+    const connection = await connect(service.port);
+    const backplane = jetStream({ connection });
+    {
+      await using trial = await Trial.start(backplane, backplane);
+      await trial.more(100);
+      await trial.compare(0);
+    }
+    await connection.close();
+  });
+
   test(`jetStream() with ${name} loses nothing when connections are cut under load`, async () => {
     await using service = await Service.nats();
     await trial(service, async (trial, [first, second]) => {
@@ -118,7 +130,7 @@ for (const [name, connect] of Object.entries(connections)) {
         await service.restart();
         await using other = await another(service.port);
         for (let i = 0; i < count; i++) {
-          await other.backplane.publish(draft({ log: "b", channel: "b" }));
+          await other.backplane.publish(draft({ log: "$other" }));
         }
         for (const wire of wires) wire.mend();
         await until(() => trial.resets > 0, "they are told");

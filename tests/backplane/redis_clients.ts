@@ -13,3 +13,17 @@ export const clients: Record<string, (port: number) => RedisOptions["client"]> =
     ioredis: (port) =>
       new Redis({ host: "127.0.0.1", port, lazyConnect: true }),
   };
+
+/** Asks a server for one thing. */
+export async function command(
+  port: number,
+  ...args: string[]
+): Promise<unknown> {
+  const client = createClient({ url: `redis://127.0.0.1:${port}` });
+  await client.connect();
+  try {
+    return await client.sendCommand(args);
+  } finally {
+    client.destroy();
+  }
+}

@@ -4,27 +4,13 @@
  */
 import { assertEquals } from "@std/assert";
 import { redis } from "../../src/backplane/redis.ts";
+import { draft } from "../ear.ts";
 import { Service, testWith, Wire } from "../services.ts";
 import { until } from "../outside.ts";
-import { clients } from "./redis_clients.ts";
+import { clients, command } from "./redis_clients.ts";
 import { Trial } from "./trial.ts";
 
 const test = testWith("redis-server");
-
-/** Asks a server for one thing. */
-async function command(port: number, ...args: string[]): Promise<unknown> {
-  const client = clients.redis!(port) as unknown as {
-    connect(): Promise<unknown>;
-    sendCommand(args: string[]): Promise<unknown>;
-    destroy(): void;
-  };
-  await client.connect();
-  try {
-    return await client.sendCommand(args);
-  } finally {
-    client.destroy();
-  }
-}
 
 for (const [name, connect] of Object.entries(clients)) {
   /** A trial over `service`, with a wire to it for each of two nodes. */
@@ -42,6 +28,14 @@ for (const [name, connect] of Object.entries(clients)) {
     await trial.more(50);
     await body(trial, wires);
   };
+
+  test(`two engines over one redis() with ${name} are both brought everything`, async () => {
+    await using service = await Service.redis();
+    const backplane = redis({ client: connect(service.port) });
+    await using trial = await Trial.start(backplane, backplane);
+    await trial.more(100);
+    await trial.compare(0);
+  });
 
   test(`redis() with ${name} loses nothing when connections are cut under load`, async () => {
     await using service = await Service.redis();
@@ -105,28 +99,42 @@ for (const [name, connect] of Object.entries(clients)) {
     await until(() => trial.resets === 2, "all clients are told");
   });
 
-  test(`redis() with ${name} resets after a failover to a replica that lags`, async () => {
-    await using service = await Service.redis(
-      ...["--repl-diskless-sync-delay", "0"],
-    );
-    await using replication = await Wire.to(service.port);
-    await using replica = await Service.redis(
-      ...["--replicaof", "127.0.0.1", `${replication.port}`],
-    );
-    await trial(service, async (trial, wires) => {
-      const seq = async () =>
-        Number(await command(replica.port, "HGET", "{halley}:order", "seq"));
-      await until(async () => await seq() > 50, "the replica follows");
-      replication.break();
-      await trial.more(100);
-      await service.kill();
-      for (const wire of wires) wire.target = replica.port;
-      // Until it is promoted it only reads, and that must not do.
-      await trial.refused();
-      assertEquals(trial.resets, 0);
-      await command(replica.port, "REPLICAOF", "NO", "ONE");
-      await trial.more(200);
-      await trial.compare(1);
+  for (
+    const [kind, count] of [
+      ["that lags", 0],
+      ["that lags, where others have gone on", 300],
+    ] as const
+  ) {
+    test(`redis() with ${name} resets after a failover to a replica ${kind}`, async () => {
+      await using service = await Service.redis(
+        ...["--repl-diskless-sync-delay", "0"],
+      );
+      await using replication = await Wire.to(service.port);
+      await using replica = await Service.redis(
+        ...["--replicaof", "127.0.0.1", `${replication.port}`],
+      );
+      await trial(service, async (trial, wires) => {
+        const seq = async () =>
+          Number(await command(replica.port, "HGET", "{halley}:order", "seq"));
+        await until(async () => await seq() > 50, "the replica follows");
+        replication.break();
+        await trial.more(100);
+        await service.kill();
+        for (const wire of wires) wire.target = replica.port;
+        // Until it is promoted it only reads, and that must not do.
+        await trial.refused();
+        assertEquals(trial.resets, 0);
+        for (const wire of wires) wire.break();
+        await command(replica.port, "REPLICAOF", "NO", "ONE");
+        const other = redis({ client: connect(replica.port) });
+        for (let i = 0; i < count; i++) {
+          await other.publish(draft({ log: "$other" }));
+        }
+        await other.close();
+        for (const wire of wires) wire.mend();
+        await trial.more(100);
+        await trial.compare(1);
+      });
     });
-  });
+  }
 }
