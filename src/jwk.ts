@@ -19,6 +19,7 @@ export interface Jwk {
   readonly use?: string;
   /** The curve of an `EC` or `OKP` key. */
   readonly crv?: string;
+  /** Whatever else it has: its numbers, by their registered names. */
   readonly [parameter: string]: unknown;
 }
 

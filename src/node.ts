@@ -201,7 +201,8 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
     }
     this.#flush.mark(this.logs.all);
     this.#missed();
-    this.events.emit("gap", this.id);
+    // What came before this node was there is nobody's loss.
+    if (this.epoch !== "") this.events.emit("gap", this.id);
   }
 
   // The flush serves connections.

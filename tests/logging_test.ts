@@ -83,6 +83,8 @@ test("messages that were lost before they came here are a warning", async () => 
   const backplane = new HandBackplane({ seq: 7 });
   const { of } = setup(backplane);
   await turn();
+  backplane.listener!.lost(7);
+  assertEquals(of("gap"), [], "what was before this node");
   backplane.listener!.lost(9);
   assertEquals(of("gap"), [{ level: "warn", id: "e1-9" }]);
 });
