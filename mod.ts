@@ -28,6 +28,22 @@ export type {
   Quota,
 } from "./src/options.ts";
 export type { TrustedProxy } from "./src/address.ts";
+export type { CloseOptions } from "./src/drain.ts";
+export { healthz, readyz } from "./src/probes.ts";
+export {
+  jsonLogger,
+  type Level,
+  type LogEntry,
+  type Logger,
+} from "./src/logger.ts";
+export { metrics } from "./src/prometheus.ts";
+export {
+  type Attributes,
+  type Meter,
+  type MeterOptions,
+  type MeterResult,
+  telemetry,
+} from "./src/telemetry.ts";
 export type {
   Channel,
   ChannelEvents,
@@ -55,6 +71,12 @@ export type { Connection } from "./src/connection.ts";
 export type { Sink } from "./src/sink.ts";
 export type { Protocol } from "./src/protocol.ts";
 export { comet4j, type Comet4jOptions } from "./src/protocol/comet4j.ts";
+export { bayeux } from "./src/protocol/bayeux.ts";
+export type {
+  BayeuxCall,
+  BayeuxCallHandler,
+  BayeuxOptions,
+} from "./src/protocol/bayeux/options.ts";
 export type { Candidate, EngineEvents } from "./src/events.ts";
 export type {
   Chunk,
@@ -95,6 +117,16 @@ export type {
 } from "./src/backplane/kv_shape.ts";
 export type { KeepOptions } from "./src/backplane/keep.ts";
 export { sqlite, type SqliteOptions } from "./src/backplane/sqlite.ts";
+export { jetStream, type JetStreamOptions } from "./src/backplane/jetstream.ts";
+export type {
+  NatsConnection,
+  NatsMessage,
+} from "./src/backplane/jetstream_api.ts";
+export { redis, type RedisOptions } from "./src/backplane/redis.ts";
+export type {
+  IORedisClient,
+  NodeRedisClient,
+} from "./src/backplane/redis_connection.ts";
 export type { Position } from "./src/position.ts";
 export { type Code, type DropReason, PushError } from "./src/errors.ts";
 export type { Hono } from "./src/deps.ts";

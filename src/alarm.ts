@@ -9,13 +9,16 @@ import type { Clock } from "./options.ts";
 export class Alarm {
   readonly #clock: Clock;
   readonly #every: number;
-  readonly #ring: () => void;
+  readonly #ring: (late: number) => void;
   #cancel: (() => void) | undefined;
   #at = Infinity;
   #stopped = false;
 
-  /** Calls `ring` every `every` ms, or earlier where `set` asks for it. */
-  constructor(clock: Clock, every: number, ring: () => void) {
+  /**
+   * Calls `ring` every `every` ms, or earlier where `set` asks for it, and says how
+   * many ms late that is.
+   */
+  constructor(clock: Clock, every: number, ring: (late: number) => void) {
     this.#clock = clock;
     this.#every = every;
     this.#ring = ring;
@@ -29,9 +32,10 @@ export class Alarm {
     this.#at = time;
     const delay = Math.max(0, time - this.#clock.now());
     this.#cancel = this.#clock.schedule(() => {
+      const now = this.#clock.now();
       this.#at = Infinity;
-      this.set(this.#clock.now() + this.#every);
-      this.#ring();
+      this.set(now + this.#every);
+      this.#ring(Math.max(0, now - time));
     }, delay);
   }
 

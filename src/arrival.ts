@@ -49,6 +49,7 @@ export async function connect<T>(
   park: (connection: Connection) => T,
 ): Promise<Awaited<T>> {
   const { since, identity } = options;
+  checkOpen(node);
   const names = new Set(options.channels);
   checkChannels(node, names);
   const channels = [...names];
@@ -84,6 +85,9 @@ export async function connect<T>(
     // Last, as nobody is told for long of what is not followed.
     if (options.watch) await node.peers?.watch(channels);
   } while (node.epoch !== epoch);
+  if (start?.epoch === node.epoch) {
+    node.counts.resumes.observe(Math.max(0, node.applied - start.seq));
+  }
   // From here on nothing waits. Meanwhile the same key may have come twice.
   node.now = node.settings.clock.now();
   known = find(node, id, identity);
@@ -157,8 +161,13 @@ async function admit(
   checkRoom(node);
 }
 
+/** Throws where a node is going away: others have room, or will have. */
+function checkOpen({ drain }: Node): void {
+  if (drain) throw new PushError("shutdown", undefined, drain.back());
+}
+
 function checkRoom(node: Node): void {
-  if (node.closed) throw new PushError("shutdown");
+  checkOpen(node);
   const { connections } = node.settings.limits;
   if (node.connections.size + node.stalled >= connections) {
     throw new PushError(
@@ -215,7 +224,18 @@ function follow(
     log !== node.logs.all && log.name !== privateLog(connection.id) &&
     !wanted.delete(log.name)
   );
-  for (const name of wanted) {
+  begin(node, connection, wanted, fromSent);
+  // Only now: who changes names has not been absent in between.
+  for (const log of unwanted) node.unfollow(connection, log);
+}
+
+function begin(
+  node: Node,
+  connection: Connection,
+  names: Iterable<string>,
+  fromSent: boolean,
+): void {
+  for (const name of names) {
     // A listener may have dropped it.
     if (connection.ended) return;
     const own = name.startsWith("$");
@@ -225,6 +245,31 @@ function follow(
     if (own) log.lost = Math.max(log.lost, log.floor);
     else node.events.emit("subscribe", connection, name);
   }
-  // Only now: who changes names has not been absent in between.
-  for (const log of unwanted) node.unfollow(connection, log);
+}
+
+/**
+ * Makes a connection follow more channels and patterns, from the present on. A
+ * refusal is a `PushError`, and changes nothing.
+ */
+export function subscribe(
+  node: Node,
+  connection: Connection,
+  names: readonly string[],
+): void {
+  const all = new Set([...connection.channels, ...names]);
+  checkChannels(node, all);
+  for (const name of connection.channels) all.delete(name);
+  begin(node, connection, all, false);
+}
+
+/** Makes a connection follow some channels and patterns no more. */
+export function unsubscribe(
+  node: Node,
+  connection: Connection,
+  names: readonly string[],
+): void {
+  for (const log of [...connection.logs]) {
+    const named = !log.name.startsWith("$") && names.includes(log.name);
+    if (named) node.unfollow(connection, log);
+  }
 }

@@ -2,7 +2,9 @@
  * The stand-alone server's environment variables: one per option.
  * @module
  */
+import type { CloseOptions } from "./drain.ts";
 import { jwt, type JwtOptions } from "./jwt.ts";
+import { type Level, LEVELS } from "./logger.ts";
 import type { EngineOptions } from "./options.ts";
 import type { Policy } from "./policy.ts";
 import type { RouterOptions } from "./router.ts";
@@ -19,12 +21,34 @@ export interface Config {
   readonly insecure: boolean;
   /** `HALLEY_JWT_SECRET` or `HALLEY_JWKS_URL`: who may do what (default: all). */
   readonly policy: Policy | undefined;
-  /** `HALLEY_DATA`: the file that messages outlive a restart in (default: none). */
-  readonly data: string | undefined;
+  /** `HALLEY_LOG`: from which level on there is a line of JSON per event. */
+  readonly log: Level | undefined;
+  /** `HALLEY_METRICS=1`: others than this machine may read metrics. */
+  readonly metrics: boolean;
+  /** `HALLEY_DRAIN` and `HALLEY_DOWNTIME`: how it ends. */
+  readonly close: CloseOptions;
+  /** Where messages outlive this process, if anywhere; one of {@linkcode STORAGES}. */
+  readonly storage: Storage | undefined;
   readonly engine: EngineOptions;
   readonly router: RouterOptions;
   /** `HALLEY_CHANNELS`: what clients of Comet4J follow (default `hello`). */
   readonly channels: readonly string[];
+}
+
+/** How long this server is away when it is restarted, in ms, about. */
+const DOWNTIME = 2_000;
+
+/** `HALLEY_DATA` names a file, the others the URL of a service that servers share. */
+export const STORAGES = [
+  "HALLEY_DATA",
+  "HALLEY_REDIS",
+  "HALLEY_NATS",
+] as const;
+
+/** Which variable says where messages are kept, and what it says. */
+export interface Storage {
+  readonly kind: typeof STORAGES[number];
+  readonly at: string;
 }
 
 const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
@@ -63,6 +87,13 @@ export function readConfig(env: Record<string, string | undefined>): Config {
         "HALLEY_INSECURE=1 if that is what you want.",
     );
   }
+  const level = env.HALLEY_LOG?.trim() || undefined;
+  const log = LEVELS.find((each) => each === level);
+  if (level !== undefined && !log) {
+    throw new Error(
+      `HALLEY_LOG is ${JSON.stringify(level)}; it must be one of ${LEVELS}.`,
+    );
+  }
   const hosts = list("HALLEY_HOSTS") ?? (local ? LOOPBACK : undefined);
   const origins = list("HALLEY_ORIGINS");
   const header = env.HALLEY_PROXY_HEADER?.trim();
@@ -81,12 +112,22 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     local,
     insecure,
     policy,
-    data: env.HALLEY_DATA?.trim() || undefined,
+    storage: readStorage(env),
+    log,
+    metrics: env.HALLEY_METRICS === "1",
+    close: {
+      over: number("HALLEY_DRAIN") ?? 0,
+      downtime: number("HALLEY_DOWNTIME") ?? DOWNTIME,
+    },
     engine: defined({
       heartbeat: number("HALLEY_HEARTBEAT", 100),
       linger: number("HALLEY_LINGER"),
       writeTimeout: number("HALLEY_WRITE_TIMEOUT", 1),
       bodyTimeout: number("HALLEY_BODY_TIMEOUT", 1),
+      maxAge: number("HALLEY_MAX_AGE"),
+      reconnectRate: number("HALLEY_RECONNECT_RATE", 1),
+      preload: number("HALLEY_PRELOAD"),
+      publishTimeout: number("HALLEY_PUBLISH_TIMEOUT"),
       history: defined({
         frames: number("HALLEY_HISTORY_FRAMES"),
         bytes: number("HALLEY_HISTORY_BYTES"),
@@ -130,6 +171,18 @@ function policyOf(
     const { message } = error as Error;
     throw new Error(`HALLEY_JWT_…: ${message} (PROTOCOL.md, N12)`);
   }
+}
+
+function readStorage(
+  env: Record<string, string | undefined>,
+): Storage | undefined {
+  const named = STORAGES.map((kind) => ({ kind, at: env[kind]?.trim() ?? "" }))
+    .filter(({ at }) => at !== "");
+  if (named.length > 1) {
+    const names = named.map(({ kind }) => kind).join(" and ");
+    throw new Error(`${names} are set; messages are kept in one place.`);
+  }
+  return named[0];
 }
 
 /** Whether an address belongs to this machine alone. */

@@ -1,8 +1,9 @@
 /**
- * How connections end: by an order, by a goodbye, or for being away too long.
+ * How connections end.
  * @module
  */
 import type { Connection } from "./connection.ts";
+import type { DrainHost } from "./drain.ts";
 import { codes, type DropReason } from "./errors.ts";
 import type { Node } from "./node.ts";
 
@@ -55,34 +56,11 @@ export function dropSubject(
   return count;
 }
 
-/** Lets parked responses do what is due, and ends connections away too long. */
-export function sweepConnections(node: Node, now: number): void {
-  node.barred.sweep(now);
-  node.meters.sweep();
-  for (const connection of node.connections.values()) {
-    if (connection.sink) {
-      if (now >= (connection.identity?.expires ?? Infinity)) expire(connection);
-      else connection.sink.sweep(now);
-      continue;
-    }
-    const linger = connection.linger ?? node.settings.linger;
-    if (now - connection.awaySince < linger) continue;
-    // It lives on at another node: only the copy here ends, and nobody is asked.
-    const reason = node.peers?.find(connection.id)
-      ? "replaced"
-      : connection.slow
-      ? "slow"
-      : "expired";
-    if (!drop(node, connection, reason)) connection.awaySince = now;
-  }
-}
-
-/** Its identity has ended: it may come back with a new one, and lingers till then. */
-function expire(connection: Connection): void {
-  connection.flush();
-  const { sink } = connection;
-  // A poll was answered by that.
-  if (!sink) return;
-  connection.unpark(sink);
-  sink.close("token_expired");
+/** The connections of this node alone, for a drain: other nodes keep theirs. */
+export function endsHere(node: Node): DrainHost {
+  const { connections } = node;
+  return {
+    connections,
+    drop: (id, ...how) => drop(node, connections.get(id)!, ...how),
+  };
 }

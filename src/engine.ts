@@ -15,26 +15,25 @@ import {
   type PublishOptions,
 } from "./channel.ts";
 import type { Connection } from "./connection.ts";
-import { drop, dropSubject, sweepConnections } from "./drops.ts";
+import { type CloseOptions, Drain } from "./drain.ts";
+import { drop, dropSubject, endsHere } from "./drops.ts";
 import { type DropReason, PushError } from "./errors.ts";
 import type { EngineEvents } from "./events.ts";
 import { readHistory } from "./history.ts";
+import { logEvents } from "./logging.ts";
 import { ALL, privateLog, subscriptionFault } from "./name.ts";
 import { watchForNeighbours } from "./neighbour.ts";
 import { Node } from "./node.ts";
 import { boundsOf, type EngineOptions, settingsOf } from "./options.ts";
 import type { Policy } from "./policy.ts";
 import { announcePresence, presentIn } from "./presence.ts";
-import { checkChannel, Publisher, refuse } from "./publisher.ts";
+import { checkChannel, Publisher, refuse, sendToEach } from "./publisher.ts";
 import { Roster } from "./roster.ts";
 import { checkRuntime } from "./runtime.ts";
+import { sweep } from "./sweep.ts";
 
 /** How often old messages and absent connections are looked for, in ms. */
 const SWEEP = 1_000;
-
-/** Coming back after a shutdown is spread over so many steps, in ms each. */
-const STEPS = 8;
-const STEP = 500;
 
 /** The channels and connections of one node; see {@linkcode createEngine}. */
 export class Engine {
@@ -52,6 +51,7 @@ export class Engine {
   readonly #roster: Roster | undefined;
   readonly #closing = new AbortController();
   #forgetNeighbours = () => {};
+  #closed: Promise<void> | undefined;
 
   /** Use {@linkcode createEngine}. */
   constructor(options: EngineOptions = {}) {
@@ -59,6 +59,9 @@ export class Engine {
     this.node = new Node(settingsOf(options), this.#backplane);
     this.policy = options.policy ?? {};
     this.#publisher = new Publisher(this.node, this.#backplane);
+    if (options.log) {
+      logEvents(this.node.events, this.node.settings.clock, options.log);
+    }
     if (this.#backplane.local) {
       announcePresence(this.node, this.#backplane);
       const fail = (error: Error) => this.node.fail(error);
@@ -69,7 +72,10 @@ export class Engine {
     const { clock, heartbeat } = this.node.settings;
     // Often enough that no stream is silent for longer than `heartbeat`.
     const every = Math.min(SWEEP, heartbeat / 4);
-    this.#alarm = new Alarm(clock, every, () => this.sweep());
+    this.#alarm = new Alarm(clock, every, (late) => {
+      this.node.counts.loopLag.observe(late / 1_000);
+      this.sweep();
+    });
   }
 
   /** Aborts when the engine is closed; for responses of one's own. */
@@ -167,18 +173,14 @@ export class Engine {
   ): Promise<string | (string | undefined)[]> {
     if (typeof to !== "string") {
       const send = (id: string) => this.sendTo(id, channel, data, options);
-      return await Promise.all(to.map((id) => send(id).catch(ifGone)));
+      return await sendToEach(to, send);
     }
     this.node.ready();
     if (!this.connections.has(to) && !await this.#roster?.reaches(to)) {
       throw new PushError("not_found", "There is no such connection.");
     }
-    return await this.#publisher.publish(
-      privateLog(to),
-      channel,
-      data,
-      options,
-    );
+    const log = privateLog(to);
+    return await this.#publisher.publish(log, channel, data, options);
   }
 
   /** Sends to every connection, whatever it is subscribed to. */
@@ -235,26 +237,12 @@ export class Engine {
   }
 
   /**
-   * Whose connection `id` is, if any node is known to have it.
-   * @internal
-   */
-  whose(id: string): { readonly subject: string | undefined } | undefined {
-    const connection = this.connections.get(id);
-    if (connection) return { subject: connection.identity?.subject };
-    return this.#roster?.find(id);
-  }
-
-  /**
-   * Does what is due at `now`, in ms since 1970: heartbeats, answers to polls, ends
-   * of slow and of absent connections, of tokens, of messages that are too old. Its own timer calls
+   * Does what is due at `now`, in ms since 1970: heartbeats, answers to polls,
+   * ends of slow and of absent connections, of tokens, ages of messages. Its own timer calls
    * it; tests call it with the time they like.
    */
   sweep(now: number = this.node.settings.clock.now()): void {
-    const { node } = this;
-    node.now = now;
-    node.merged.clear();
-    sweepConnections(node, now);
-    node.logs.age(now);
+    sweep(this.node, now);
     this.#roster?.sweep(now);
   }
 
@@ -264,30 +252,35 @@ export class Engine {
   }
 
   /**
-   * Ends every connection of this node: each client is told when to come back,
-   * spread over four seconds, to whatever node. What is published or connects here
-   * from then on is refused.
+   * Ends every connection of this node, in waves if `over` says so: each client is
+   * told when to come back, so that no second brings more of them than
+   * `reconnectRate`. From its first moment newcomers are refused, and `readyz` says
+   * no; once all have been told, everything is refused. Called again, it ends within
+   * the shorter time.
    */
-  async close(): Promise<void> {
-    if (this.node.closed) return;
+  async close(options: CloseOptions = {}): Promise<void> {
+    const { node } = this;
+    if (node.drain) node.drain.hurry(options.over);
+    else {
+      node.drain = new Drain(endsHere(node), node.settings, options);
+      node.events.emit("drain", node.connections.size);
+    }
+    return await (this.#closed ??= this.#end(node.drain));
+  }
+
+  async #end(drain: Drain): Promise<void> {
+    drain.wave();
+    // Where all go at once, nothing comes in between.
+    if (this.connections.size > 0) await drain.done;
     this.#closing.abort();
     this.node.closed = true;
     this.#alarm.stop();
     this.#forgetNeighbours();
-    const goodbye = this.#roster?.close();
-    let step = 0;
-    for (const connection of [...this.connections.values()]) {
-      drop(this.node, connection, "shutdown", STEP * (1 + step++ % STEPS));
-    }
-    await goodbye;
+    await this.node.health.within(this.#roster?.close());
     this.node.feed.stop();
-    await this.#backplane.close();
+    await this.node.health.within(this.#backplane.close());
+    this.node.events.emit("close");
   }
-}
-
-function ifGone(error: unknown): undefined {
-  if (error instanceof PushError && error.code === "not_found") return;
-  throw error;
 }
 
 /**

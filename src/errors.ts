@@ -41,6 +41,7 @@ export type Code =
   | "expired"
   | "slow"
   | "replaced"
+  | "max_age"
   | "kicked";
 
 /** The stable codes of `problem+json` answers and `close` frames. */
@@ -70,6 +71,7 @@ export const codes: Readonly<Record<Code, CodeInfo>> = {
   expired: refusal(410, "The connection has expired.", true),
   slow: refusal(408, "The client reads too slowly.", true),
   replaced: refusal(409, "Another response took this connection.", true),
+  max_age: refusal(503, "This response has been open long enough.", true),
   kicked: refusal(403, "The connection was ended by the server."),
 };
 
@@ -110,4 +112,9 @@ export class PushError extends Error {
   get retryable(): boolean {
     return codes[this.code].retryable;
   }
+}
+
+/** Whether the backplane is out of reach: what was asked of it may succeed later. */
+export function isAway(error: unknown): boolean {
+  return error instanceof PushError && error.code === "unavailable";
 }

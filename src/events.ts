@@ -5,7 +5,7 @@
  */
 import type { MaybePromise } from "./backplane.ts";
 import type { Connection } from "./connection.ts";
-import type { DropReason } from "./errors.ts";
+import type { DropReason, PushError } from "./errors.ts";
 import type { Frame } from "./frame.ts";
 import type { Identity } from "./policy.ts";
 
@@ -39,6 +39,16 @@ export interface EngineEvents {
   unsubscribe(connection: Connection, name: string): void;
   /** A message has taken its place in the order. */
   message(frame: Frame): void;
+  /** A request was refused. */
+  refuse(error: PushError): void;
+  /** Another order of messages has begun, or the first; `id` is its present. */
+  order(id: string): void;
+  /** Messages up to `id` did not reach this node, and will not. */
+  gap(id: string): void;
+  /** The engine is being closed; it has so many connections. */
+  drain(connections: number): void;
+  /** The engine is closed. */
+  close(): void;
   /** A listener, a policy or the backplane failed. Without listener: `console`. */
   error(error: unknown): void;
 }

@@ -15,8 +15,11 @@ export interface FlushHost {
   readonly applied: number;
   /** A new turn begins. */
   turn(): void;
-  /** Every follower of `log` has been served since `log.passed`. */
-  passed(log: Log): void;
+  /**
+   * Every follower of `log` has been served since `log.passed`; `since` is when
+   * the first message of that was published, in ms since 1970.
+   */
+  passed(log: Log, since?: number): void;
   /** Tells the operator that a follower threw; the others are served. */
   fail(error: unknown): void;
 }
@@ -24,6 +27,7 @@ export interface FlushHost {
 interface Pass {
   readonly log: Log;
   readonly began: number;
+  readonly since: number | undefined;
   readonly followers: Iterator<Follower>;
 }
 
@@ -31,6 +35,8 @@ interface Pass {
 export class Flush {
   readonly #host: FlushHost;
   readonly #dirty: Log[] = [];
+  /** When the first message of what is new in each was published. */
+  readonly #since: (number | undefined)[] = [];
   #pass: Pass | undefined;
   #next = 0;
   #scheduled = false;
@@ -39,11 +45,15 @@ export class Flush {
     this.#host = host;
   }
 
-  /** Marks `log`: its followers are served after this turn of the event loop. */
-  mark(log: Log): void {
+  /**
+   * Marks `log`: its followers are served after this turn of the event loop. What
+   * is new was published at `time`, in ms since 1970, if it is a message.
+   */
+  mark(log: Log, time?: number): void {
     if (log.dirty) return;
     log.dirty = true;
     this.#dirty.push(log);
+    this.#since.push(time);
     this.#schedule();
   }
 
@@ -80,7 +90,7 @@ export class Flush {
         this.#serve(value);
       }
       this.#pass = undefined;
-      this.#complete(pass.log, pass.began);
+      this.#complete(pass.log, pass.began, pass.since);
     }
   }
 
@@ -93,20 +103,21 @@ export class Flush {
   }
 
   #begin(): Pass | undefined {
+    const since = this.#since[this.#next];
     const log = this.#dirty[this.#next++];
     if (!log) {
-      this.#next = this.#dirty.length = 0;
+      this.#next = this.#dirty.length = this.#since.length = 0;
       return undefined;
     }
     // Unmarked before its pass: what comes meanwhile marks it again, so that
     // nobody who was served early waits for the publish after next.
     log.dirty = false;
     const followers = log.followers.values();
-    return { log, began: this.#host.applied, followers };
+    return { log, began: this.#host.applied, since, followers };
   }
 
-  #complete(log: Log, began: number): void {
+  #complete(log: Log, began: number, since?: number): void {
     log.passed = Math.max(log.passed, began);
-    this.#host.passed(log);
+    this.#host.passed(log, since);
   }
 }

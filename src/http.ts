@@ -86,16 +86,22 @@ export function allowOrigin(
   headers.set("access-control-expose-headers", "retry-after");
 }
 
-/** Answers a preflight (WHATWG Fetch, 3.2.3) or a plain OPTIONS. */
-export function preflight(allow: string): Response {
+/**
+ * Answers a preflight (WHATWG Fetch, 3.2.3) or a plain OPTIONS; `headers` are those
+ * that a page may send.
+ */
+export function preflight(
+  allow: string,
+  headers =
+    "authorization, content-type, idempotency-key, last-event-id, push-key",
+): Response {
   return new Response(null, {
     status: 204,
     headers: {
       allow,
       "vary": "origin",
       "access-control-allow-methods": allow,
-      "access-control-allow-headers":
-        "authorization, content-type, idempotency-key, last-event-id, push-key",
+      "access-control-allow-headers": headers,
       "access-control-max-age": "7200",
     },
   });

@@ -57,6 +57,11 @@ export class Logs {
     return this.#logs.get(name);
   }
 
+  /** How many there are. */
+  get size(): number {
+    return this.#logs.size;
+  }
+
   /** Whether `count` more can be followed: those that nobody follows make room. */
   fits(count: number): boolean {
     return this.#logs.size - this.#idle.size + count <= this.#limits.logs;

@@ -5,33 +5,49 @@
  * @module
  */
 import { peerOf } from "./address.ts";
-import { sqlite } from "./backplane/sqlite.ts";
-import { type Config, isLoopback, readConfig } from "./config.ts";
+import { isLoopback, readConfig } from "./config.ts";
 import { App, process } from "./deps.ts";
 import { createEngine } from "./engine.ts";
 import { PushError } from "./errors.ts";
 import { problem } from "./http.ts";
-import type { EngineOptions } from "./options.ts";
+import { jsonLogger } from "./logger.ts";
 import { servePage } from "./page/serve.ts";
 import type { Policy } from "./policy.ts";
+import { healthz, readyz } from "./probes.ts";
+import { metrics } from "./prometheus.ts";
+import { bayeux } from "./protocol/bayeux.ts";
 import { comet4j } from "./protocol/comet4j.ts";
 import { createRouter, mountAll } from "./router.ts";
+import { openBackplane } from "./storage.ts";
 
 /** How long clients get to read their `close` frames, in ms. */
 const GRACE = 1_000;
 
 const everybody: Policy = { allow: () => true };
-const config = attempt(() => readConfig(process.env));
-const protocols = attempt(() => [comet4j({ channels: config.channels })]);
-const engine = attempt(() =>
-  createEngine({
+const config = await attempt(() => readConfig(process.env));
+const log = config.log && jsonLogger(config.log);
+const protocols = await attempt(() => [
+  bayeux(),
+  comet4j({ channels: config.channels }),
+]);
+const engine = await attempt(async () => {
+  const backplane = await openBackplane(config);
+  return createEngine({
     ...config.engine,
-    ...storage(config),
+    ...(backplane && { backplane }),
+    ...(log && { log }),
     policy: config.policy ?? everybody,
-  })
-);
+  });
+});
+const read = metrics(engine);
 const app = new App()
-  .get("/healthz", (c) => c.text("ok"))
+  .get("/healthz", healthz())
+  .get("/readyz", readyz(engine))
+  .get("/metrics", async (c, next) => {
+    const address = peerOf(c.req.raw, c.env);
+    const foreign = address !== undefined && !isLoopback(address);
+    return foreign && !config.metrics ? await next() : await read();
+  })
   .route("/push", createRouter(engine, config.router));
 mountAll(app, protocols, engine, config.router);
 app.notFound(async (c) => {
@@ -45,7 +61,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.on(signal, () => void shutdown());
 }
 // After the server listens, or has failed to.
-if (import.meta.main) setTimeout(() => console.log(banner()));
+if (import.meta.main) setTimeout(() => greet());
 
 /** What `deno serve` and Bun ask for. */
 interface Server {
@@ -76,16 +92,10 @@ export default {
   },
 } satisfies Server as Server;
 
-/** What keeps the messages, if a file was named. */
-function storage({ data, engine }: Config): Pick<EngineOptions, "backplane"> {
-  if (data === undefined) return {};
-  return { backplane: sqlite({ path: data, history: engine.history ?? {} }) };
-}
-
 /** What `make` returns; a reason why it cannot is for people, and the end. */
-function attempt<T>(make: () => T): T {
+async function attempt<T>(make: () => T | Promise<T>): Promise<T> {
   try {
-    return make();
+    return await make();
   } catch (error) {
     console.error(`halley: ${(error as Error).message}`);
     process.exit(1);
@@ -93,7 +103,7 @@ function attempt<T>(make: () => T): T {
 }
 
 /** What people read when it listens. */
-export function banner(port: number = config.port): string {
+function banner(port: number): string {
   const url = `http://${config.host}:${port}/push`;
   const publish = config.policy
     ? "Tokens say who may listen and publish"
@@ -107,11 +117,22 @@ export function banner(port: number = config.port): string {
 ${publish}.`;
 }
 
+/** Says where it listens: a line of JSON if events are, and else for people. */
+export function greet(port: number = config.port): void {
+  const { host: hostname } = config;
+  const fields = { level: "info", event: "listen", hostname, port } as const;
+  if (log) log({ time: Date.now(), ...fields });
+  else console.log(banner(port));
+}
+
 let leaving = false;
 
 async function shutdown(): Promise<void> {
   if (leaving) process.exit(1);
   leaving = true;
+  const { over = 0 } = config.close;
+  // In time, whoever hangs.
+  setTimeout(() => process.exit(0), over + GRACE);
+  await engine.close(config.close);
   setTimeout(() => process.exit(0), GRACE);
-  await engine.close();
 }

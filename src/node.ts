@@ -6,9 +6,12 @@
 import type { Backplane } from "./backplane.ts";
 import { Barred } from "./barred.ts";
 import type { Connection, Host } from "./connection.ts";
+import { Counts } from "./counts.ts";
+import type { Drain } from "./drain.ts";
 import { type DropReason, PushError } from "./errors.ts";
 import { Events } from "./events.ts";
 import { Feed, type FeedHost } from "./feed.ts";
+import { Health } from "./health.ts";
 import { Flush, type FlushHost } from "./flush.ts";
 import { type Chunk, Control, type Frame } from "./frame.ts";
 import type { Log } from "./log.ts";
@@ -36,17 +39,21 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
   readonly settings: Settings;
   readonly logs: Logs;
   readonly events: Events = new Events();
+  readonly counts: Counts = new Counts();
   readonly connections: Map<string, Connection> = new Map();
   readonly merged: Map<string, Chunk> = new Map();
   readonly barred: Barred = new Barred();
   readonly meters: Meters;
   readonly feed: Feed;
   readonly recovery: Recovery;
+  readonly health: Health;
   /** Nobody, where the backplane reaches this process only. */
   peers: Peers | undefined;
   /** The time of this turn, in ms since 1970. */
   now: number;
-  /** Whether newcomers are refused for good. */
+  /** How it goes away, once it does: newcomers are refused. */
+  drain: Drain | undefined;
+  /** Whether everything is refused for good. */
   closed = false;
   /** Responses ended as slow whose sockets are still there. */
   stalled = 0;
@@ -64,6 +71,7 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
     this.logs = new Logs(settings.history, settings.limits);
     this.meters = new Meters(settings.limits, () => settings.clock.now());
     this.recovery = new Recovery(this, backplane);
+    this.health = new Health(this, backplane);
     this.#flush = new Flush(this);
     this.feed = new Feed(backplane, this, settings.preload);
   }
@@ -83,7 +91,9 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
 
   /** Throws a retryable `PushError` unless this node serves now. */
   ready(): void {
-    if (this.closed) throw new PushError("shutdown", undefined, 500);
+    if (this.closed) {
+      throw new PushError("shutdown", undefined, this.drain?.back());
+    }
     if (this.epoch === "") {
       throw new PushError("unavailable", "The server is starting.", 500);
     }
@@ -98,13 +108,14 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
 
   append(frame: Frame): void {
     this.#newest = frame;
+    this.counts.messages++;
     this.#touched = this.#logsOf(frame);
     for (const log of this.#touched) this.logs.append(log, frame);
   }
 
   appended(): void {
     for (const log of this.#touched) {
-      if (log.followers.size > 0) this.#flush.mark(log);
+      if (log.followers.size > 0) this.#flush.mark(log, this.#newest!.time);
       if (!this.logs.overflows(log)) continue;
       this.logs.trim(log, this.now);
       // Flushed within the turn only where something unseen had to be trimmed.
@@ -170,6 +181,7 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
     }
     this.#flush.mark(this.logs.all);
     this.#missed();
+    this.events.emit("order", this.id);
   }
 
   begun(): void {
@@ -189,6 +201,7 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
     }
     this.#flush.mark(this.logs.all);
     this.#missed();
+    this.events.emit("gap", this.id);
   }
 
   // The flush serves connections.
@@ -198,16 +211,21 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
     this.merged.clear();
   }
 
-  passed(log: Log): void {
+  passed(log: Log, since?: number): void {
     this.logs.trim(log, this.now);
+    if (since === undefined) return;
+    const took = this.settings.clock.now() - since;
+    this.counts.latency.observe(Math.max(0, took) / 1_000);
   }
 
   recover(connection: Connection, log: Log, after: number): boolean {
     return this.recovery.recover(connection, log, after);
   }
 
-  /** The `reset` that follows a new epoch: clients go on at the present. */
-  get renewal(): Control {
+  /** A `reset`. The one for all follows a new epoch: clients go on at the present. */
+  reset(channel?: string): Control {
+    this.counts.resets++;
+    if (channel !== undefined) return new Control({ type: "reset", channel });
     const { id } = this;
     if (this.#renewal?.data.type !== "reset" || this.#renewal.data.id !== id) {
       this.#renewal = new Control({ type: "reset", id });
@@ -248,6 +266,7 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
   /** Ends a connection: nothing of it stays but what its private log lost. */
   remove(connection: Connection, reason: DropReason): void {
     connection.ended = reason;
+    this.counts.drops.add(reason);
     this.connections.delete(connection.id);
     for (const log of [...connection.logs]) this.unfollow(connection, log);
     this.meters.leave(connection);
@@ -257,6 +276,12 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
     // To the millisecond: another node may have it by now.
     connection.awaySince = this.now = this.settings.clock.now();
     this.events.emit("away", connection);
+  }
+
+  /** A request was refused. */
+  refused(error: PushError): void {
+    this.counts.refusals.add(error.code);
+    this.events.emit("refuse", error);
   }
 
   fail(error: unknown): void {

@@ -4,6 +4,7 @@
  */
 import type { Backplane } from "./backplane.ts";
 import type { Bounds } from "./log.ts";
+import type { Logger } from "./logger.ts";
 import type { Policy } from "./policy.ts";
 
 /**
@@ -87,6 +88,15 @@ export interface EngineOptions {
    * 0: it fails at once, as `unavailable`).
    */
   readonly publishTimeout?: number;
+  /**
+   * How long a stream may be open, in ms (default 0: for ever). It is ended at some
+   * time in the last quarter of that, and its client comes back at once.
+   */
+  readonly maxAge?: number;
+  /** How many clients a second may come back after a shutdown (1,000). */
+  readonly reconnectRate?: number;
+  /** Takes what happens, an entry each (default: none; see `jsonLogger`). */
+  readonly log?: Logger;
   /** The time it goes by (default: the system's). */
   readonly clock?: Clock;
 }
@@ -101,6 +111,8 @@ export interface Settings {
   readonly bodyTimeout: number;
   readonly preload: number;
   readonly publishTimeout: number;
+  readonly maxAge: number;
+  readonly reconnectRate: number;
   readonly clock: Clock;
 }
 
@@ -137,6 +149,8 @@ export function settingsOf(options: EngineOptions): Settings {
     bodyTimeout: count("bodyTimeout", options.bodyTimeout, 30_000, 1),
     preload: count("preload", options.preload, 10_000),
     publishTimeout: count("publishTimeout", options.publishTimeout, 0),
+    maxAge: count("maxAge", options.maxAge, 0),
+    reconnectRate: count("reconnectRate", options.reconnectRate, 1_000, 1),
     clock: options.clock ?? systemClock,
   };
 }
@@ -177,15 +191,17 @@ const DEFAULT_BOUNDS: Bounds = {
 export function boundsOf(
   bounds: Partial<Bounds> = {},
   otherwise: Bounds,
+  name = "history",
 ): Bounds {
   return {
-    frames: count("history.frames", bounds.frames, otherwise.frames),
-    bytes: count("history.bytes", bounds.bytes, otherwise.bytes),
-    age: count("history.age", bounds.age, otherwise.age),
+    frames: count(`${name}.frames`, bounds.frames, otherwise.frames),
+    bytes: count(`${name}.bytes`, bounds.bytes, otherwise.bytes),
+    age: count(`${name}.age`, bounds.age, otherwise.age),
   };
 }
 
-function count(
+/** A number that may be left out; throws a `RangeError` that names a wrong one. */
+export function count(
   name: string,
   value: number | undefined,
   otherwise: number,

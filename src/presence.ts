@@ -6,6 +6,7 @@
 import type { Backplane, Draft } from "./backplane.ts";
 import type { Present } from "./channel.ts";
 import type { Connection } from "./connection.ts";
+import { isAway } from "./errors.ts";
 import { isPattern, matches, patternsOf, presenceLog } from "./name.ts";
 import type { Node } from "./node.ts";
 
@@ -127,8 +128,10 @@ export class Announcer {
       const left = round.filter((_, i) => results[i]!.status === "rejected");
       this.#waiting.unshift(...left);
       if (left.length === 0) continue;
-      const failed = results.find(({ status }) => status === "rejected");
-      this.#fail((failed as PromiseRejectedResult).reason);
+      for (const result of results) {
+        if (result.status === "fulfilled" || isAway(result.reason)) continue;
+        this.#fail(result.reason);
+      }
       break;
     }
     this.#busy = false;

@@ -83,7 +83,11 @@ function publisher(
 ): string | undefined {
   if (!key) return undefined;
   const id = idOfKey(key);
-  const owner = engine.whose(id);
+  const { connections, node } = engine;
+  const here = connections.get(id);
+  const owner = here
+    ? { subject: here.identity?.subject }
+    : node.peers?.find(id);
   return owner && owner.subject === identity?.subject ? id : undefined;
 }
 

@@ -5,7 +5,7 @@
  */
 import type { Backplane, Draft, MaybePromise } from "./backplane.ts";
 import type { PublishOptions } from "./channel.ts";
-import { PushError } from "./errors.ts";
+import { isAway, PushError } from "./errors.ts";
 import { newKey } from "./key.ts";
 import { jsonText } from "./message.ts";
 import { channelFault, patternsOf } from "./name.ts";
@@ -67,8 +67,8 @@ export class Publisher {
       try {
         return await this.#within(end, this.#backplane.publish(keyed));
       } catch (error) {
-        const away = error instanceof PushError && error.code === "unavailable";
-        if (!away || this.#node.closed || clock.now() >= end) throw error;
+        const late = this.#node.closed || clock.now() >= end;
+        if (late || !isAway(error)) throw error;
         this.#pause ??= new Promise((resolve) => {
           clock.schedule(() => {
             this.#pause = undefined;
@@ -102,4 +102,18 @@ export function checkChannel(name: string): void {
 /** Throws `invalid_channel` if there is a `fault`. */
 export function refuse(name: string, fault: string | undefined): void {
   if (fault) throw new PushError("invalid_channel", `${name}: ${fault}`);
+}
+
+/** Sends to several: an id each, `undefined` where a connection is gone. */
+export function sendToEach(
+  connections: readonly string[],
+  send: (connection: string) => Promise<string>,
+): Promise<(string | undefined)[]> {
+  return Promise.all(connections.map((id) =>
+    send(id).catch((error) => {
+      const gone = error instanceof PushError && error.code === "not_found";
+      if (gone) return undefined;
+      throw error;
+    })
+  ));
 }

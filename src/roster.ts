@@ -114,10 +114,7 @@ export class Roster implements Peers {
   /** Does what is due at `now`, in ms since 1970. */
   sweep(now: number): void {
     if (this.#node.epoch === "") return;
-    if (!this.#speaker.settled && now >= this.#settles) {
-      this.#speaker.settled = true;
-      this.#speaker.tellAll();
-    }
+    if (now >= this.#settles) this.#speaker.settle();
     if (now - this.#beaten >= BEAT) {
       this.#beaten = now;
       this.#speaker.say("beat");
@@ -151,6 +148,7 @@ export class Roster implements Peers {
   /** The feed has begun, or something of it is missing: everybody tells all. */
   lost(): void {
     for (const node of this.#members.others) node.missed = 0;
+    this.#settles = Infinity;
     this.#questions.lost();
     this.#speaker.lost();
     for (const channel of this.#watchers.channels) this.#speaker.watch(channel);
@@ -193,8 +191,8 @@ export class Roster implements Peers {
 
   /** Our own message is back: all nodes know what it says, or will. */
   #returned(said: Said): void {
-    if (said.hello && this.#settles === Infinity) {
-      this.#settles = this.#now + SETTLE;
+    if (said.hello) {
+      this.#settles = Math.min(this.#settles, this.#now + SETTLE);
     }
     if (said.ask) {
       const others = this.#members.others.filter(({ leaving }) => !leaving);
@@ -208,21 +206,19 @@ export class Roster implements Peers {
   /** Time is counted in our own beats: without a backplane nobody is missed. */
   #beatCame(): void {
     const { self, others } = this.#members;
-    const live = [self];
-    const silent: NodeEntry[] = [];
+    for (const node of others) node.missed++;
+    const limit = ({ leaving }: NodeEntry) => leaving ? LEAVING : SILENT;
+    const live = others.filter((node) =>
+      !node.leaving && node.missed < limit(node)
+    );
+    // One of those who live says who does not; another if that one does not know.
+    const first = live.every(({ id }) => id > self.id);
+    const patience = first ? 0 : 2;
     for (const node of others) {
-      const limit = node.leaving ? LEAVING : SILENT;
-      if (++node.missed >= limit) silent.push(node);
-      else if (!node.leaving) live.push(node);
-    }
-    // One of those who live has to say so.
-    if (live.every(({ id }) => id >= self.id)) {
-      for (const { id } of silent) this.#speaker.gone(id);
+      if (node.missed >= limit(node) + patience) this.#speaker.gone(node.id);
     }
     // One that has just come has not told all yet.
-    if (live.some((node) => node !== self && node.owes())) {
-      this.#speaker.say("hello");
-    }
+    if (live.some((node) => node.owes())) this.#speaker.say("hello");
   }
 
   /** Another node has something to tell us. */
@@ -259,7 +255,7 @@ export class Roster implements Peers {
     if (!node) return;
     forget(this.#members, node, tell);
     // The others have not heard us for long: they have to be told again.
-    if (node === this.#members.self) return this.#speaker.lost();
+    if (node === this.#members.self) return this.lost();
     this.#members.nodes.delete(id);
     this.#questions.answered(id);
   }

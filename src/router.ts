@@ -112,6 +112,7 @@ async function answer(
       return await publish(call);
   }
   const error = new PushError("method_not_allowed");
+  engine.node.refused(error);
   const response = problem(error);
   response.headers.set("allow", methodsOf(path));
   await drain(request);
@@ -126,6 +127,7 @@ function refuse(engine: Engine, request: Request, thrown: unknown): Response {
     engine.node.fail(thrown);
     error = new PushError("internal");
   }
+  engine.node.refused(error);
   const events = wantsEvents(request);
   // It asks no more (WHATWG HTML, 9.2.3).
   if (events && error.code === "kicked") {
@@ -136,7 +138,10 @@ function refuse(engine: Engine, request: Request, thrown: unknown): Response {
   if (!error.retryable || error.status === 401 || !events) {
     return problem(error);
   }
-  const after = (error.retryAfter ?? 0) + reconnectDelay();
+  // A node that goes away spreads those who come back by itself.
+  const told = error.code === "shutdown" && engine.node.drain;
+  const spread = told ? 0 : reconnectDelay();
+  const after = (error.retryAfter ?? 0) + spread;
   const { code } = error;
   const close = new Control({ type: "close", code, retry: true, after });
   const body = close.bytes(sse) as Uint8Array<ArrayBuffer>;

@@ -5,7 +5,7 @@
  */
 import type { Backplane } from "./backplane.ts";
 import { setImmediate } from "./deps.ts";
-import { PushError } from "./errors.ts";
+import { isAway } from "./errors.ts";
 import type { Members } from "./members.ts";
 import { NODES } from "./name.ts";
 import type { Node } from "./node.ts";
@@ -14,8 +14,10 @@ import { type DropOrder, Report, type Said } from "./report.ts";
 
 /** The way of a node's messages to the backplane. */
 export class Speaker {
-  /** Whether it may tell who is here: it has heard the others. */
-  settled = false;
+  /** Whether it has ever heard the others out: then it may tell who is here. */
+  #settled = false;
+  /** Whether it has since something was lost: then it may ask about one of them. */
+  #sure = false;
   readonly #node: Node;
   readonly #backplane: Backplane;
   readonly #members: Members;
@@ -62,6 +64,12 @@ export class Speaker {
   changed(id: string): void {
     this.#changed.add(id);
     this.soon();
+  }
+
+  /** The others have had the time to tell all. */
+  settle(): void {
+    if (!this.#settled) this.tellAll();
+    this.#settled = this.#sure = true;
   }
 
   /** Tells all, at the next sweep: those of many nodes do not fall together. */
@@ -120,13 +128,14 @@ export class Speaker {
     this.#unwatched.clear();
     this.#rest = undefined;
     this.#all = true;
+    this.#sure = false;
     this.soon();
   }
 
   /** What could not be told, or is due, is told now. */
   sweep(): void {
     if (this.#closed) return;
-    if (this.#all && this.settled && !this.#rest) this.#begins = true;
+    if (this.#all && this.#settled && !this.#rest) this.#begins = true;
     if (this.#sending?.failed) void this.#send();
     else this.#speak();
   }
@@ -174,8 +183,7 @@ export class Speaker {
     } catch (error) {
       // Published or not, the same is published again: a repeat is told by its number.
       sending.failed = true;
-      const away = error instanceof PushError && error.code === "unavailable";
-      if (!away) this.#node.fail(error);
+      if (!isAway(error)) this.#node.fail(error);
     }
   }
 
@@ -196,6 +204,7 @@ export class Speaker {
     if (this.#begins) {
       this.#begins = this.#all = false;
       this.#rest = new Set(this.#node.connections.keys());
+      this.#changed.clear();
       for (const channel of this.#node.logs.watched) this.#watch.add(channel);
       report.flag("first");
     }
@@ -203,7 +212,7 @@ export class Speaker {
     for (const channel of this.#unwatch) report.add("unwatch", channel);
     this.#unwatched = this.#unwatch;
     this.#unwatch = new Set();
-    if (!this.settled) return;
+    if (!this.#settled) return;
     if (this.#rest) {
       move(this.#rest, report, (id) => this.#join(report, id));
       if (this.#rest.size > 0) return;
@@ -211,7 +220,7 @@ export class Speaker {
       report.flag("last");
     }
     move(this.#changed, report, (id) => this.#join(report, id));
-    if (this.#questions.due) {
+    if (this.#sure && this.#questions.due) {
       this.#questions.send();
       report.flag("ask");
     }

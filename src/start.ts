@@ -3,11 +3,11 @@
  * and `PORT` count (`deno serve` goes by its own flags).
  * @module
  */
-import server, { banner } from "./main.ts";
+import server, { greet } from "./main.ts";
 
 const { port, hostname } = server;
 Deno.serve({
   port,
   hostname,
-  onListen: (address) => console.log(banner(address.port)),
+  onListen: (address) => greet(address.port),
 }, server.fetch);

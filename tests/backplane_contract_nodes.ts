@@ -47,7 +47,8 @@ export function lastingContract(it: Declare): void {
       await backplane.close();
       const again = await place.open();
       try {
-        const { ear } = await hear(again);
+        const { ear, stop: leave } = await hear(again);
+        leave();
         ear.epochs.length = 0;
         const stop = again.feed(first, ear);
         const { seq } = await again.publish(draft());

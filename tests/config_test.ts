@@ -24,6 +24,10 @@ test("readConfig() takes every option of the engine from its variable", () => {
     HALLEY_HEARTBEAT: "1001",
     HALLEY_LINGER: "1002",
     HALLEY_WRITE_TIMEOUT: "1003",
+    HALLEY_MAX_AGE: "1012",
+    HALLEY_RECONNECT_RATE: "1013",
+    HALLEY_PRELOAD: "1014",
+    HALLEY_PUBLISH_TIMEOUT: "1015",
     HALLEY_HISTORY_FRAMES: "1004",
     HALLEY_HISTORY_BYTES: "1005",
     HALLEY_HISTORY_AGE: "1006",
@@ -37,6 +41,10 @@ test("readConfig() takes every option of the engine from its variable", () => {
     heartbeat: 1_001,
     linger: 1_002,
     writeTimeout: 1_003,
+    maxAge: 1_012,
+    reconnectRate: 1_013,
+    preload: 1_014,
+    publishTimeout: 1_015,
     history: { frames: 1_004, bytes: 1_005, age: 1_006 },
     limits: {
       connections: 1_007,
@@ -76,11 +84,20 @@ test("readConfig() takes quotas and the proxy that is believed", () => {
   assertThrows(zero, Error, "HALLEY_ADDRESS_OPENS");
 });
 
-test("readConfig() takes the file that messages are kept in", () => {
-  const file = " data/halley.db ";
-  assertEquals(readConfig({ HALLEY_DATA: file }).data, "data/halley.db");
-  assertEquals(readConfig({ HALLEY_DATA: " " }).data, undefined);
-  assertEquals(readConfig({}).data, undefined);
+test("readConfig() takes the one place that messages are kept in", () => {
+  const HALLEY_DATA = " data/halley.db ";
+  const data = { kind: "HALLEY_DATA" as const, at: "data/halley.db" };
+  assertEquals(readConfig({ HALLEY_DATA, HALLEY_NATS: "" }).storage, data);
+  const HALLEY_REDIS = "redis://127.0.0.1:6379";
+  const redis = { kind: "HALLEY_REDIS" as const, at: HALLEY_REDIS };
+  assertEquals(readConfig({ HALLEY_REDIS }).storage, redis);
+  assertEquals(readConfig({ HALLEY_DATA: " " }).storage, undefined);
+  assertEquals(readConfig({}).storage, undefined);
+  assertThrows(
+    () => readConfig({ HALLEY_DATA, HALLEY_REDIS }),
+    Error,
+    "HALLEY_DATA and HALLEY_REDIS are set; messages are kept in one place.",
+  );
 });
 
 test("readConfig() takes lists of origins and hosts, separated by commas", () => {
@@ -182,4 +199,25 @@ test("isLoopback() is true of this machine's addresses alone", () => {
   for (const address of [...others, "localhost.example", "", "1270.0.0.1"]) {
     assert(!isLoopback(address), address);
   }
+});
+
+test("readConfig() says how the server ends: at once, back in two seconds, unless told otherwise", () => {
+  assertEquals(readConfig({}).close, { over: 0, downtime: 2_000 });
+  const { close } = readConfig({ HALLEY_DRAIN: "9000", HALLEY_DOWNTIME: "0" });
+  assertEquals(close, { over: 9_000, downtime: 0 });
+});
+
+test("readConfig() logs nothing by default, and refuses a level that is none", () => {
+  assertEquals(readConfig({}).log, undefined);
+  assertEquals(readConfig({ HALLEY_LOG: " warn " }).log, "warn");
+  assertThrows(
+    () => readConfig({ HALLEY_LOG: "loud" }),
+    Error,
+    'HALLEY_LOG is "loud"; it must be one of debug,info,warn,error.',
+  );
+});
+
+test("readConfig() lets only this machine read metrics, unless HALLEY_METRICS=1", () => {
+  assertEquals(readConfig({}).metrics, false);
+  assertEquals(readConfig({ HALLEY_METRICS: "1" }).metrics, true);
 });

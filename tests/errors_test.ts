@@ -33,6 +33,7 @@ test("codes have the statuses that the protocol names, and a sentence each", () 
     "expired 410",
     "slow 408",
     "replaced 409",
+    "max_age 503",
     "kicked 403",
   ]);
   for (const { title } of Object.values(codes)) {
@@ -54,6 +55,7 @@ test("codes say whether coming back can help", () => {
     "expired",
     "slow",
     "replaced",
+    "max_age",
   ]);
 });
 

@@ -88,13 +88,13 @@ export const faults: Fault[] = [
   {
     breaks: "O6: a new epoch is not told",
     file: "connection.ts",
-    from: "return host.renewal;",
+    from: "return host.reset();",
     to: "",
   },
   {
     breaks: "O7: a log that was cut is not told",
     file: "connection.ts",
-    from: 'return new Control({ type: "reset", channel: cut.name });',
+    from: "return host.reset(cut.name);",
     to: "",
   },
   {
@@ -116,8 +116,8 @@ export const faults: Fault[] = [
     to: "",
     with: [slices, {
       file: "flush.ts",
-      from: "this.#host.passed(log);",
-      to: "log.dirty = false; this.#host.passed(log);",
+      from: "this.#host.passed(log, since);",
+      to: "log.dirty = false; this.#host.passed(log, since);",
     }],
   },
   {

@@ -12,6 +12,8 @@ class Bench {
   applied = 0;
   turns = 0;
   readonly completed: [name: string, passed: number][] = [];
+  /** When what each pass brought was published. */
+  readonly since: (number | undefined)[] = [];
   readonly flush = new Flush(this);
   readonly served: string[] = [];
   readonly failed: unknown[] = [];
@@ -20,7 +22,8 @@ class Bench {
     this.turns++;
   }
 
-  passed(log: Log): void {
+  passed(log: Log, since?: number): void {
+    this.since.push(since);
     this.completed.push([log.name, log.passed]);
   }
 
@@ -45,7 +48,7 @@ class Bench {
 
   publish(log: Log): void {
     log.append(frameOf(++this.applied));
-    this.flush.mark(log);
+    this.flush.mark(log, 1_000 * this.applied);
   }
 }
 
@@ -71,6 +74,16 @@ test("a flush serves the logs in the order in which they were marked", async () 
   await turn();
   assertEquals(bench.served, ["b", "a"]);
   assertEquals(bench.completed, [["b", 3], ["a", 3]]);
+});
+
+test("a pass is told when the first message of what it brings was published", async () => {
+  const bench = new Bench();
+  const [a, b] = [bench.log("a"), bench.log("b")];
+  for (const log of [a, a, b]) bench.publish(log);
+  await turn();
+  bench.publish(a);
+  await turn();
+  assertEquals(bench.since, [1_000, 3_000, 4_000]);
 });
 
 test("a log is unmarked before its pass: what comes meanwhile is another pass", async () => {

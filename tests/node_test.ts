@@ -138,9 +138,9 @@ test("a heartbeat names the present to those who stand there, the same to all (O
 test("the reset after another order is the same to all who are told at one place", () => {
   const small = new SmallNode();
   const { node } = small;
-  const reset = node.renewal;
+  const reset = node.reset();
   assert(reset instanceof Control);
-  assertStrictEquals(node.renewal, reset);
+  assertStrictEquals(node.reset(), reset);
   small.publish("a");
-  assertEquals(node.renewal.data, { type: "reset", id: "e1-1" });
+  assertEquals(node.reset().data, { type: "reset", id: "e1-1" });
 });

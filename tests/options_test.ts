@@ -37,6 +37,8 @@ test("settingsOf() fills in the defaults that the comments name", () => {
     bodyTimeout: 30_000,
     preload: 10_000,
     publishTimeout: 0,
+    maxAge: 0,
+    reconnectRate: 1_000,
   });
   assert(Math.abs(clock.now() - Date.now()) < 60_000);
 });

@@ -1,7 +1,8 @@
 /**
- * The order rules O1 to O10 under random schedules: two engines on a backplane
- * that delays, repeats, skips, forgets and loses its order; clients that read
- * slowly, poll, vanish and come back on either engine. Compared with a plain array.
+ * The order rules O1 to O10 under random schedules: three engines, some of which are
+ * killed and started anew, on a backplane that delays, repeats, skips, forgets and
+ * loses its order; clients that read slowly, poll, vanish and come back on any engine.
+ * Compared with a plain array, and what nodes know of each other with the truth.
  *
  * `HALLEY_SCHEDULES` sets how many schedules are tried (default 300).
  */
@@ -9,10 +10,13 @@ import fc from "npm:fast-check@^4.10.0";
 import type { MaybePromise } from "../src/backplane.ts";
 import { process } from "../src/deps.ts";
 import { createEngine, type Engine } from "../src/engine.ts";
+import type { EngineOptions } from "../src/options.ts";
 import { test } from "./harness.ts";
 import { fileWorld, kvWorld } from "./kept_world.ts";
+import { Recorder } from "./recorder.ts";
 import { World } from "./simulated_backplane.ts";
 import { type Kind, SimulatedClient } from "./simulated_client.ts";
+import { Homes } from "./simulated_homes.ts";
 
 /** The last ones are named in no subscription: their logs make room for others. */
 const CHANNELS = [
@@ -62,6 +66,9 @@ const STEPS: Record<string, number> = {
   trim: 1,
   trimFeed: 1,
   renew: 2,
+  drop: 2,
+  kill: 1,
+  away: 2,
 };
 
 const step: fc.Arbitrary<Step> = fc.tuple(
@@ -85,57 +92,115 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 class Violation extends Error {}
 
-/** Two engines on one backplane, and their clients. */
+/** How many engines there are; the first is never killed. */
+const NODES = 3;
+
+/** Some engines on one backplane, and their clients. */
 export class Play {
   now = 1_000_000;
-  readonly engines: Engine[];
+  readonly homes = new Homes();
+  readonly engines: Engine[] = [];
+  /** The number of each engine on the backplane: a new one has a new number. */
+  readonly numbers: number[] = [];
+  /** Whether nothing has happened that may leave a join or leave untold. */
+  orderly = true;
   readonly clients: SimulatedClient[];
   readonly problems: unknown[] = [];
+
+  readonly #options: EngineOptions;
+  #watcher: Recorder | undefined;
+  #number = 0;
 
   constructor(frames: number, logs: number, readonly world = new World()) {
     this.clients = SUBSCRIPTIONS.map(([kind, channels], i) =>
       new SimulatedClient(`${i} ${kind}`, kind, channels, world)
     );
-    const clock = { now: () => this.now, schedule: () => () => {} };
-    this.engines = [0, 1].map((node) => {
-      const engine = createEngine({
-        backplane: this.world.backplane(node),
-        history: { frames, age: 60_000 },
-        limits: { logs },
-        linger: 20_000,
-        clock,
-      });
-      engine.on("error", (error) => {
-        if (!/simulated/.test(String(error))) this.problems.push(error);
-      });
-      this.world.deliver(node);
-      return engine;
+    this.#options = {
+      history: { frames, age: 60_000 },
+      limits: { logs },
+      linger: 20_000,
+      preload: 10,
+      clock: { now: () => this.now, schedule: () => () => {} },
+    };
+    for (let node = 0; node < NODES; node++) this.start(node);
+  }
+
+  /** Somebody watches a channel at the first engine, from the first message on. */
+  async begin(): Promise<void> {
+    this.world.answer();
+    await turn();
+    this.world.deliver(0);
+    const watching = this.engines[0]!.connect({ channels: ["a"], watch: true });
+    watching.then((connection) => this.#watcher = new Recorder(connection));
+    while (!this.#watcher) {
+      await turn();
+      this.#deliver();
+    }
+  }
+
+  /** Starts an engine in the place of `node`. */
+  start(node: number): void {
+    const number = this.numbers[node] = this.#number++;
+    const backplane = this.world.backplane(number);
+    const engine = createEngine({ ...this.#options, backplane });
+    engine.on("error", (error) => {
+      if (!/simulated/.test(String(error))) this.problems.push(error);
     });
+    this.engines[node] = engine;
+    this.homes.add(engine);
+  }
+
+  /** Kills engine `node` as no shutdown does, and starts another. */
+  kill(node: number): void {
+    const engine = this.engines[node]!;
+    this.orderly = false;
+    this.world.kill(this.numbers[node]!);
+    for (const client of this.clients) {
+      if (client.engine === engine) client.disconnect();
+    }
+    this.homes.remove(engine);
+    engine.node.feed.stop();
+    engine.node.closed = true;
+    this.start(node);
   }
 
   async step([kind, first, second]: Step): Promise<void> {
     const { world } = this;
-    const node = first % 2;
+    const node = first % NODES;
     const engine = this.engines[node]!;
+    const number = this.numbers[node]!;
     const client = this.clients[second % this.clients.length]!;
     const channel = CHANNELS[(second >> 2) % CHANNELS.length]!;
     switch (kind) {
       case "publish":
-        return void await engine.publish(channel, DATA[first % 3]);
+        if (engine.node.epoch === "") return;
+        return void await engine.publish(channel, DATA[second % 3]);
       case "sendToAll":
+        if (engine.node.epoch === "") return;
         return void await engine.sendToAll("to/all", second);
-      case "sendTo": {
-        const { connection } = client;
-        if (!connection || !engine.connections.has(connection.id)) return;
-        return void await engine.sendTo(connection.id, "to/one", second);
-      }
+      case "sendTo":
+        if (!client.connection) return;
+        // Its answer may take as long as it likes.
+        return void this.homes.sendTo(
+          engine,
+          client.connection.id,
+          (at) => world.hasSpoken(this.numbers[this.engines.indexOf(at)]!),
+        ).catch((error) => this.#fail(error));
+      case "drop":
+        if (client.connection) this.homes.drop(engine, client.connection.id);
+        return;
+      case "kill":
+        return node === 0 ? undefined : this.kill(node);
+      case "away":
+        world.away += 1 + second % 4;
+        return;
       case "deliver":
-        for (let i = 0; i <= second % 5; i++) world.deliver(node);
+        for (let i = 0; i <= second % 5; i++) world.deliver(number);
         return;
       case "skip":
-        return world.skip(node);
+        return world.skip(number);
       case "repeat":
-        return world.repeat(node);
+        return world.repeat(number);
       case "turn":
         await turn();
         return this.look();
@@ -155,8 +220,10 @@ export class Play {
       case "trim":
         return world.trim(channel);
       case "trimFeed":
+        this.orderly = false;
         return world.trimFeed();
       case "renew":
+        this.orderly = false;
         return await world.renew();
       case "sweep":
         this.now += (first % 4) * 10_000;
@@ -166,13 +233,13 @@ export class Play {
   }
 
   connect(client: SimulatedClient, engine: Engine, reclaim: boolean): void {
-    client.connect(engine, reclaim).catch((error) => {
-      if (
-        !/simulated|out of reach|starting|many channels/.test(String(error))
-      ) {
-        this.problems.push(error);
-      }
-    });
+    client.connect(engine, reclaim).catch((error) => this.#fail(error));
+  }
+
+  #fail(error: unknown): void {
+    const expected =
+      /simulated|out of reach|starting|many channels|not answer|going away/;
+    if (!expected.test(String(error))) this.problems.push(error);
   }
 
   /** A reader with room that stands at the present gets no `reset` from here. */
@@ -189,10 +256,7 @@ export class Play {
     // what is checked is that a bounded number of rounds serves everyone.
     for (let round = 0; round < 40; round++) {
       await turn();
-      for (const node of [0, 1]) {
-        while (!this.world.delivered(node)) this.world.deliver(node);
-        this.checkFrames();
-      }
+      this.#deliver();
       while (this.world.questions.length > 0) this.world.answer();
       // A read that failed is tried again at the next sweep, and only then.
       if (round === 1 && this.world.failures > 0) {
@@ -205,19 +269,47 @@ export class Play {
           if (client.kind === "slow") client.connection?.flush();
         }
         if (client.parked || client.connecting) return;
-        this.connect(client, this.engines[i % 2]!, i % 3 > 0);
+        this.connect(client, this.engines[i % NODES]!, i % 3 > 0);
       });
     }
     for (const client of this.clients) client.read(Infinity);
   }
 
+  #deliver(): void {
+    for (const number of this.numbers) {
+      while (!this.world.delivered(number)) this.world.deliver(number);
+      this.checkFrames();
+    }
+  }
+
+  /** Time goes by until every node has told all, and the dead are missed. */
+  async tell(): Promise<void> {
+    this.world.away = 0;
+    for (let second = 0; second < 60; second++) {
+      this.now += 1_000;
+      for (const engine of this.engines) engine.sweep(this.now);
+      for (let i = 0; i < 3; i++) {
+        await turn();
+        this.#deliver();
+      }
+      while (this.world.questions.length > 0) this.world.answer();
+    }
+  }
+
   /** What no single frame may violate, and what went wrong inside. */
   checkFrames(): void {
     for (const problem of this.problems) throw problem;
-    for (const { violations } of this.clients) {
+    for (const { violations } of [this.homes, ...this.clients]) {
       const [violation] = violations;
       if (violation) throw new Violation(violation);
     }
+  }
+
+  /** What the nodes know of each other, and have told, against the truth. */
+  checkNodes(): void {
+    this.homes.check(CHANNELS);
+    if (this.orderly) this.homes.checkTold(this.world.history, "a");
+    this.checkFrames();
   }
 
   /** Every client against the plain array. */
@@ -263,12 +355,15 @@ function everySchedule(
     fc.asyncProperty(schedule, async ({ frames, logs, steps }) => {
       const play = new Play(frames, logs, await makeWorld());
       try {
+        await play.begin();
         for (const each of steps) {
           await play.step(each);
           play.checkFrames();
         }
         await play.settle();
         play.check();
+        await play.tell();
+        play.checkNodes();
       } finally {
         await play.end();
       }

@@ -14,12 +14,17 @@ import type {
 } from "../src/backplane.ts";
 import { PushError } from "../src/errors.ts";
 import { Frame } from "../src/frame.ts";
+import { NODES, watchedChannel } from "../src/name.ts";
 import type { Position } from "../src/position.ts";
 
 /** A question that waits for its answer. */
 interface Question {
   answer(): void;
   fail(): void;
+}
+
+function simulated(): PushError {
+  return new PushError("unavailable", "simulated");
 }
 
 /** One engine's feed: how far it has been brought. */
@@ -44,9 +49,14 @@ export class World {
   losses = 0;
   /** How many questions it has failed to answer. */
   failures = 0;
+  /** How many of the nodes' own messages fail next: every other one comes yet. */
+  away = 0;
   readonly #floors = new Map<string, number>();
   readonly #keys = new Map<string, { position: Position; data: string }>();
   readonly #feeds = new Map<number, FeedCursor>();
+  readonly #dead = new Set<number>();
+  /** The order in which each node has last said something. */
+  readonly #spoken = new Map<number, string>();
   #time = 0;
 
   get top(): Position {
@@ -56,7 +66,18 @@ export class World {
   /** The backplane of engine number `node`. */
   backplane(node: number): Backplane {
     return {
-      publish: (draft) => this.publish(draft),
+      publish: (draft) => {
+        // A dead process publishes nothing, and nobody waits for it.
+        if (this.#dead.has(node)) return new Promise(() => {});
+        const own = draft.log === NODES || watchedChannel(draft.log);
+        const fails = own && this.away > 0;
+        if (fails && --this.away % 2 === 0) throw simulated();
+        if (draft.log === NODES) this.#spoken.set(node, this.epoch);
+        const position = this.publish(draft);
+        if (!fails) return position;
+        Promise.resolve(position).catch(() => {});
+        throw simulated();
+      },
       feed: (after, listener) => {
         const cursor = new FeedCursor(listener);
         if (after?.epoch === this.epoch) {
@@ -72,8 +93,19 @@ export class World {
         this.#ask(() => this.read(log, after, limit)),
       tops: () => this.#ask(() => this.tops()),
       top: () => this.#ask(() => this.top),
-      close: () => this.#feeds.clear(),
+      close: () => void this.#feeds.delete(node),
     };
+  }
+
+  /** Whether others can have heard of engine `node` in the present order. */
+  hasSpoken(node: number): boolean {
+    return this.#spoken.get(node) === this.epoch;
+  }
+
+  /** Engine `node` is no more. */
+  kill(node: number): void {
+    this.#dead.add(node);
+    this.#feeds.delete(node);
   }
 
   publish(draft: Draft): MaybePromise<Position> {
@@ -122,7 +154,7 @@ export class World {
     const early = this.questions.length % 2 === 0 ? look() : undefined;
     this.questions.push({
       answer: () => resolve(early ?? look()),
-      fail: () => reject(new PushError("unavailable", "simulated")),
+      fail: () => reject(simulated()),
     });
     return promise;
   }

@@ -77,6 +77,8 @@ export class SimulatedClient {
         key: reclaim ? this.key : undefined,
         since,
       });
+      // Killed meanwhile.
+      if (engine.node.closed) return;
       this.#park(engine, connection, since === undefined);
     } finally {
       this.connecting = false;

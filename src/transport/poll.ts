@@ -4,6 +4,7 @@
  * @module
  */
 import type { Connection } from "../connection.ts";
+import { Buffer } from "../deps.ts";
 import type { Engine } from "../engine.ts";
 import { type Code, PushError } from "../errors.ts";
 import { Chunk } from "../frame.ts";
@@ -135,6 +136,7 @@ class PollSink implements Sink {
     const body = `${head.slice(0, -1)},"messages":[${
       messages.join(",")
     }${tail}`;
+    this.#engine.node.counts.bytes += Buffer.byteLength(body);
     this.#leave();
     this.#resolve(new Response(body, { headers: POLL_HEADERS }));
     this.#part();

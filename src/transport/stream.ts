@@ -9,6 +9,9 @@ import { type Code, codes } from "../errors.ts";
 import { type Chunk, Control, type Format, ndjson, sse } from "../frame.ts";
 import type { Sink } from "../sink.ts";
 
+/** How many different ends are kept. */
+const MAX_CLOSINGS = 1_000;
+
 const STREAM_HEADERS = {
   "cache-control": "no-store, no-transform",
   "x-accel-buffering": "no",
@@ -44,8 +47,8 @@ class StreamSink implements Sink {
   readonly #engine: Engine;
   readonly #connection: Connection;
   readonly #format: Format;
-  /** How long it may be silent, in ms: spread, so that not all beat at once. */
-  readonly #patience: number;
+  /** Since when it is open, in s since 1970: that is a small integer. */
+  readonly #since: number;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #wrote = 0;
   #ending = false;
@@ -54,8 +57,7 @@ class StreamSink implements Sink {
     this.#engine = engine;
     this.#connection = connection;
     this.#format = format;
-    const { heartbeat } = engine.node.settings;
-    this.#patience = Math.floor(heartbeat * (0.5 + Math.random() / 4));
+    this.#since = Math.floor(engine.node.settings.clock.now() / 1_000);
   }
 
   get transport(): string {
@@ -96,14 +98,23 @@ class StreamSink implements Sink {
   }
 
   sweep(now: number): void {
+    const { counts, settings } = this.#engine.node;
     const room = this.#controller!.desiredSize! > 0;
     const silence = now - this.#wrote;
     if (!room) {
-      if (silence >= this.#engine.node.settings.writeTimeout) this.#slow();
+      counts.behind++;
+      if (silence >= settings.writeTimeout) this.#slow();
       return;
     }
     this.flush();
-    if (silence < this.#patience || this.#wrote === now) return;
+    // Spread, so that not all beat, or end, at once.
+    const share = shareOf(this.#connection.id);
+    if (settings.maxAge > 0) {
+      const age = now - this.#since * 1_000;
+      if (age >= settings.maxAge * (0.75 + share / 4)) return this.#renew();
+    }
+    if (silence < settings.heartbeat * (0.5 + share / 4)) return;
+    if (this.#wrote === now) return;
     const settled = this.#connection.settle();
     this.#write(this.#engine.node.heartbeat(settled));
   }
@@ -124,8 +135,17 @@ class StreamSink implements Sink {
   }
 
   #write(piece: Control | Chunk): void {
-    this.#wrote = this.#engine.node.now;
-    this.#controller!.enqueue(piece.bytes(this.#format));
+    const { counts, now } = this.#engine.node;
+    const bytes = piece.bytes(this.#format);
+    this.#wrote = now;
+    counts.bytes += bytes.length;
+    this.#controller!.enqueue(bytes);
+  }
+
+  /** It has been open for long enough; its client comes back, with its key. */
+  #renew(): void {
+    this.#finish("max_age");
+    this.#connection.unpark(this);
   }
 
   /**
@@ -135,6 +155,7 @@ class StreamSink implements Sink {
   #slow(): void {
     this.#ending = true;
     this.#engine.node.stalled++;
+    this.#engine.node.counts.slow++;
     this.#connection.slow = true;
     this.#connection.unpark(this);
   }
@@ -146,7 +167,23 @@ class StreamSink implements Sink {
   }
 }
 
+/** The ends that say when to come back: there are few, and many share each. */
+const closings = new Map<string, Control>();
+
 function closing(code: Code, after: number | undefined): Control {
   const data = { type: "close" as const, code, retry: codes[code].retryable };
-  return new Control(after === undefined ? data : { ...data, after });
+  // Without it every one has a time of its own.
+  if (after === undefined) return new Control(data);
+  const name = `${code} ${after}`;
+  let control = closings.get(name);
+  if (control) return control;
+  if (closings.size >= MAX_CLOSINGS) closings.clear();
+  control = new Control({ ...data, after });
+  closings.set(name, control);
+  return control;
+}
+
+/** A number from 0 to 1 of each connection's own: its id is a hash. */
+function shareOf(id: string): number {
+  return (id.charCodeAt(0) * 31 + id.charCodeAt(1)) % 64 / 64;
 }

@@ -50,7 +50,9 @@ export class Child {
   }
 
   /** Sends a signal. Deno's own `kill` would have `exit` name it instead of a code. */
-  kill(signal: "SIGINT" | "SIGTERM" | "SIGKILL"): void {
+  kill(
+    signal: "SIGINT" | "SIGTERM" | "SIGKILL" | "SIGSTOP" | "SIGCONT",
+  ): void {
     process.kill(this.process.pid!, signal);
   }
 

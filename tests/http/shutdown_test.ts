@@ -11,7 +11,7 @@ import {
   until,
 } from "./halley.ts";
 
-test("close() tells every stream when to come back, spread over four seconds (N4)", async () => {
+test("close() tells every stream when to come back, one after the other (N4)", async () => {
   await using halley = await start();
   const streams = await Promise.all(
     Array.from(
@@ -34,9 +34,9 @@ test("close() tells every stream when to come back, spread over four seconds (N4
     if (n % 2) assertEquals(listener.retry, frame.after);
     delays.push(frame.after);
   }
-  // A few buckets, so that frames can be shared (N10).
-  const buckets = [...new Set(delays)].sort((a, b) => a - b);
-  assertEquals(buckets, [500, 1000, 1500, 2000, 2500, 3000, 3500, 4000]);
+  // In steps, so that frames can be shared (N10).
+  const steps = delays.sort((a, b) => a - b);
+  assertEquals(steps, [500, 750, 1000, 1250, 1500, 1750, 2000, 2250, 2500]);
 });
 
 test("close() writes what was published before it, then the close (N4)", async () => {
@@ -70,7 +70,7 @@ test("a closed engine refuses what comes (N8)", async () => {
   const { url, engine } = halley;
   await engine.close();
   const post = await publish(`${url}/a`, 1);
-  assertEquals(post.headers.get("retry-after"), "1");
+  assert(Number(post.headers.get("retry-after")) >= 1);
   assertEquals((await problemOf(post)).code, "shutdown");
   const read = await fetch(`${url}/a?transport=poll`);
   assertEquals((await problemOf(read)).code, "shutdown");

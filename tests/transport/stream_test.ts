@@ -288,3 +288,40 @@ test("a stream that is ended says why, and whether and when to come back (N4)", 
   ]);
   assertEquals(await left.reading.next(), []);
 });
+
+test("a stream ends in the last quarter of its maximum age, and its client comes back", async () => {
+  const { engine, clock, open } = setup({ maxAge: 40_000, heartbeat: 60_000 });
+  const ends: number[] = [];
+  const began = clock.now();
+  const streams = await Promise.all(Array.from({ length: 50 }, () => open()));
+  const away = new Set<string>();
+  engine.on("away", ({ id }) => {
+    away.add(id);
+    ends.push(clock.now() - began);
+  });
+  clock.advance(29_000);
+  assertEquals(ends, []);
+  clock.advance(12_000);
+  assertEquals(away.size, 50);
+  assert(Math.max(...ends) <= 41_000, `${Math.max(...ends)}`);
+  assert(new Set(ends).size >= 5, "not all at once");
+  for (const { connection, reading } of streams) {
+    const { type, code, retry, after } = (await reading.next())[0]!;
+    assertEquals([type, code, retry], ["close", "max_age", true]);
+    assertEquals(after, undefined);
+    assertEquals(await reading.next(), []);
+    // Nothing of it is lost: it is away, and its key brings it back.
+    const back = await open(undefined, connection.key);
+    assertStrictEquals(back.connection, connection);
+    await back.reading.cancel();
+  }
+});
+
+test("without a maximum age a stream has none", async () => {
+  const { engine, clock, open } = setup({ heartbeat: 600_000_000 });
+  const { connection, reading } = await open();
+  clock.advance(290_000_000);
+  engine.sweep();
+  assertEquals(connection.transport, "stream");
+  await reading.cancel();
+});

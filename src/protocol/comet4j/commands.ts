@@ -14,7 +14,6 @@ import type { Comet4jSettings } from "./options.ts";
 import { Session } from "./session.ts";
 import { stream } from "./stream.ts";
 import {
-  frameText,
   HEADERS,
   secretFor,
   secretsOf,
@@ -46,7 +45,7 @@ export class Commands {
       : workStyle;
     const own = cookie ? secretFor(request) : undefined;
     const asked = { channels, bare: true, identity };
-    const connection = await this.#engine.connect(asked, (connection) => {
+    const session = await this.#engine.connect(asked, (connection) => {
       connection.linger = linger;
       const session = new Session(
         this.#engine,
@@ -56,8 +55,9 @@ export class Commands {
         cacheExpires,
       );
       this.#sessions.set(connection, session);
-      return connection;
+      return session;
     });
+    const { connection } = session;
     // A listener may have dropped it.
     if (connection.ended) throw new PushError(connection.ended);
     const data = {
@@ -68,7 +68,7 @@ export class Commands {
       timeout,
       ws: style,
     };
-    const frame = frameText(SYSTEM, JSON.stringify(data), this.#now());
+    const frame = session.say(SYSTEM, data);
     const response = new Response(frame, { headers: HEADERS });
     if (own) response.headers.append("set-cookie", setCookie(request, own));
     return response;
@@ -83,7 +83,7 @@ export class Commands {
     if (!session) {
       const known = this.#engine.connections.has(cid);
       if (/^[\w-]{22}$/.test(cid) && !known) {
-        this.#affinity.lost(cid, this.#now());
+        this.#affinity.lost(cid, this.#engine.node.settings.clock.now());
       }
       throw new PushError(
         "not_found",
@@ -139,9 +139,5 @@ export class Commands {
     if (secret === undefined) return session;
     const brought = [...secretsOf(request).values()];
     return brought.includes(secret) ? session : undefined;
-  }
-
-  #now(): number {
-    return this.#engine.node.settings.clock.now();
   }
 }

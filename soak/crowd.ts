@@ -1,0 +1,140 @@
+/**
+ * The clients of a soak: each does one thing after the other, drawn by lot, under
+ * names that come once. `crowd.ts PORT`.
+ * @module
+ */
+import { connect } from "node:net";
+import process from "node:process";
+import { obey, sleep } from "./process.ts";
+
+const port = Number(process.argv[2]);
+const url = `http://127.0.0.1:${port}`;
+let running = false;
+let clients: Promise<void>[] = [];
+let names = 0;
+let done: Record<string, number> = {};
+
+/** A whole number below `most`. */
+function below(most: number): number {
+  return Math.floor(Math.random() * most);
+}
+
+/** What a reader has had, to come back with. */
+interface Place {
+  id?: string | undefined;
+  key?: string | undefined;
+}
+
+/** Reads a stream for a while, then goes without a word. */
+async function read(query: string, place: Place): Promise<void> {
+  const abort = new AbortController();
+  const since = place.id ? `&since=${place.id}` : "";
+  const key = place.key && below(2) === 0 ? `&key=${place.key}` : "";
+  const timer = setTimeout(() => abort.abort(), below(1_500));
+  try {
+    const { signal } = abort;
+    const response = await fetch(`${url}/${query}${since}${key}`, { signal });
+    for await (const bytes of response.body!) {
+      const text = new TextDecoder().decode(bytes);
+      place.id = text.match(/"id":"([^"]+)"/g)?.at(-1)?.slice(6, -1) ??
+        place.id;
+      place.key = /"key":"([^"]+)"/.exec(text)?.[1] ?? place.key;
+    }
+  } catch { /* It has gone. */ }
+  clearTimeout(timer);
+}
+
+async function post(path: string, body: string, key?: string): Promise<void> {
+  const headers = key ? { "idempotency-key": key } : undefined;
+  const init = { method: "POST", body, ...(headers && { headers }) };
+  await (await fetch(`${url}/${path}`, init)).text();
+}
+
+/** What clients do, each with a name that is new. */
+const deeds: Record<string, (name: string) => Promise<void>> = {
+  async sse(name) {
+    const place: Place = {};
+    for (let i = 0; i <= below(3); i++) {
+      await read(`all/news?channel=${name}&transport=sse`, place);
+      await post(name, "while you were out");
+    }
+  },
+  async stream(name) {
+    const place: Place = {};
+    const query = `all/*?channel=${name}&channel=${name}/**&transport=stream`;
+    for (let i = 0; i <= below(3); i++) {
+      await read(query, place);
+      await post(`${name}/a/b`, "x".repeat(below(5_000)));
+    }
+    if (place.key) await post(`$leave?key=${place.key}`, "");
+  },
+  presence: (name) => read(`${name}?presence=1&transport=stream`, {}),
+  async poll(name) {
+    let place = "";
+    for (let i = 0; i <= below(4); i++) {
+      const query = `${name}?channel=all/news&transport=poll&wait=500${place}`;
+      const answer = await (await fetch(`${url}/${query}`)).json();
+      place = answer.id ? `&since=${answer.id}&key=${answer.key}` : "";
+    }
+  },
+  async publish(name) {
+    await post(name, "hello", name);
+    await post(name, "hello", name);
+    await post(`${name}?to=*`, "to all");
+  },
+  async refused(name) {
+    await (await fetch(`${url}/${name}*`)).text();
+    await (await fetch(`${url}/${name}?transport=poll&key=no`)).text();
+    await post(name, "x".repeat(300_000));
+    await (await fetch(`${url}/${name}?since=${name}-1&transport=poll`)).text();
+  },
+  /** Asks, reads nothing, and goes when it is given up or has had enough. */
+  async stalled(name) {
+    const socket = connect({ host: "127.0.0.1", port });
+    socket.on("error", () => {});
+    socket.pause();
+    socket.write(`GET /${name} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n\r\n`);
+    for (let i = 0; i < 30; i++) await post(name, "x".repeat(200_000));
+    await sleep(below(4_000));
+    socket.destroy();
+  },
+};
+
+/** How often each is drawn. */
+const lots = Object.entries({
+  sse: 30,
+  stream: 30,
+  presence: 10,
+  poll: 20,
+  publish: 20,
+  refused: 10,
+  stalled: 0.1,
+}).flatMap(([deed, weight]) => Array(Math.ceil(weight * 10)).fill(deed));
+
+async function live(): Promise<void> {
+  while (running) {
+    const deed: string = lots[below(lots.length)];
+    try {
+      await deeds[deed]!(`n${names++}`);
+      done[deed] = (done[deed] ?? 0) + 1;
+    } catch {
+      done.failed = (done.failed ?? 0) + 1;
+      await sleep(10);
+    }
+  }
+}
+
+await obey({
+  /** So many begin. */
+  churn(number) {
+    running = true;
+    done = {};
+    clients = Array.from({ length: number }, live);
+  },
+  /** All finish what they do; what they have done. */
+  async stop() {
+    running = false;
+    await Promise.all(clients);
+    return done;
+  },
+});

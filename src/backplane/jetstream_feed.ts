@@ -1,0 +1,267 @@
+/**
+ * Reads a stream in order, for as many listeners as there are: one consumer that
+ * is made anew whenever something is missing.
+ * @module
+ */
+import { Frame } from "../frame.ts";
+import { Fan } from "./fan.ts";
+import {
+  type Delivered,
+  deliveredOf,
+  type JetStreamApi,
+  type NatsConnection,
+  type NatsMessage,
+  newInbox,
+} from "./jetstream_api.ts";
+import type { OrderStream, StreamTop } from "./jetstream_stream.ts";
+
+/** How often the server says that there is nothing new, in ms. */
+const HEARTBEAT = 1_000;
+/** The pause before trying again: from, and up to, in ms. */
+const PAUSES = [20, 1_000] as const;
+
+/** What the reader needs to know of its owner. */
+export interface ReaderHost {
+  readonly connection: NatsConnection;
+  readonly api: JetStreamApi;
+  readonly stream: OrderStream;
+  /** Hears why there is no order, once for each reason. */
+  onError(error: unknown): void;
+}
+
+/** The reader of a node. */
+export class JetStreamFeed {
+  readonly fan: Fan;
+  readonly #host: ReaderHost;
+  readonly #closing = new AbortController();
+  /** What was read last, as the server knows it. */
+  #last: { readonly seq: number; readonly stamp: string } | undefined;
+  #time = 0;
+  #running = false;
+  #present = "";
+  #arrival = Promise.withResolvers<string>();
+  /** Ends the consumer there is. */
+  #broken: (error: Error) => void = () => {};
+  #told = "";
+  /** Until the connection is back. */
+  #away: PromiseWithResolvers<void> | undefined;
+
+  constructor(host: ReaderHost) {
+    this.#host = host;
+    this.fan = new Fan((after, limit) => host.stream.past(after, limit));
+    this.#arrival.promise.catch(() => {});
+  }
+
+  /** Begins to read, and goes on until it is closed. */
+  start(): void {
+    if (this.#running) return;
+    this.#running = true;
+    this.#watch();
+    this.#run();
+  }
+
+  /** The present epoch; rejects if it is not known within `within` ms. */
+  async ready(within: number): Promise<string> {
+    this.start();
+    if (this.#present) return this.#present;
+    const { promise, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(
+      () => reject(new Error(this.#told || "The stream is not known yet.")),
+      within,
+    );
+    try {
+      return await Promise.race([this.#arrival.promise, promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Looks again where the order is, as nobody answered for this reason. */
+  suspect(reason: Error): void {
+    this.#broken(reason);
+  }
+
+  /** Ends for good. */
+  close(): void {
+    this.#closing.abort();
+    this.fan.clear();
+    const reason = new Error("The backplane is closed.");
+    this.#broken(reason);
+    this.#arrival.reject(reason);
+  }
+
+  /** Ends what cannot go on as soon as the connection is lost. */
+  async #watch(): Promise<void> {
+    const { connection } = this.#host;
+    const status = connection.status();
+    const stop = () => (status as { stop?(): void }).stop?.();
+    this.#closing.signal.addEventListener("abort", stop, { once: true });
+    for await (const { type } of status) {
+      if (this.#closing.signal.aborted) return;
+      if (type === "disconnect") {
+        this.#away ??= Promise.withResolvers();
+        this.#broken(new Error("The connection to NATS is lost."));
+      } else if (type === "reconnect") this.#back();
+    }
+    this.#back();
+  }
+
+  #back(): void {
+    this.#away?.resolve();
+    this.#away = undefined;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#closing;
+    for (let failures = 0; !signal.aborted; failures++) {
+      // What is sent while there is no connection would arrive much later.
+      await this.#away?.promise;
+      const error = await this.#session(() => failures = 0);
+      if (signal.aborted) return;
+      if (error.message !== this.#told) this.#host.onError(error);
+      this.#told = error.message;
+      if (this.#host.connection.isClosed()) {
+        this.#told = "The connection to NATS was closed for good.";
+        return this.#host.onError(new Error(this.#told));
+      }
+      const pause = Math.min(PAUSES[0] * 2 ** failures, PAUSES[1]);
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
+  }
+
+  /** Finds the order and follows it until that fails; why it did. */
+  async #session(begun: () => void): Promise<Error> {
+    try {
+      await this.#look();
+      const { promise, reject } = Promise.withResolvers<never>();
+      promise.catch(() => {});
+      const stop = await this.#consume(reject);
+      try {
+        begun();
+        this.#told = "";
+        this.#present = this.fan.read.epoch;
+        this.#arrival.resolve(this.#present);
+        if (this.#closing.signal.aborted) return new Error("closed");
+        return await promise;
+      } finally {
+        stop();
+        this.#expect();
+      }
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error));
+    }
+  }
+
+  #expect(): void {
+    this.#present = "";
+    this.#broken = () => {};
+    if (this.#closing.signal.aborted) return;
+    this.#arrival = Promise.withResolvers();
+    this.#arrival.promise.catch(() => {});
+  }
+
+  /** Where the order is; one that has lost its end gets another epoch. */
+  async #look(): Promise<void> {
+    const { fan } = this;
+    const { stream } = this.#host;
+    let top = await stream.look();
+    if (top.epoch === fan.read.epoch && await this.#lost(top)) {
+      await stream.renew();
+      top = await stream.look();
+    }
+    if (top.epoch === fan.read.epoch) return fan.retry();
+    // Who begins does so at the present; who was there gets all of the new order.
+    const { epoch } = top;
+    const seq = fan.read.epoch === "" ? top.seq : await stream.begins(top);
+    this.#last = top.last?.seq === seq ? top.last : undefined;
+    fan.begin({ epoch, seq });
+  }
+
+  /** Whether something that was read is gone, or another message in its place. */
+  async #lost(top: StreamTop): Promise<boolean> {
+    if (top.seq < this.fan.known.seq) return true;
+    const last = this.#last;
+    if (!last) return false;
+    const stored = last.seq === top.seq
+      ? top.last
+      : await this.#host.stream.get(last.seq);
+    return stored !== undefined && stored.stamp !== last.stamp;
+  }
+
+  /** Reads on from where we are; `fail` hears why that ends. */
+  async #consume(fail: (error: Error) => void): Promise<() => void> {
+    const { api, connection } = this.#host;
+    const deliver_subject = newInbox(connection);
+    let alive = Date.now();
+    let consumerSeq = 0;
+    const end = (error: Error) => {
+      stop();
+      fail(error);
+    };
+    const unsubscribe = api.listen(deliver_subject, (message) => {
+      alive = Date.now();
+      const delivered = deliveredOf(message);
+      const reason = delivered
+        ? delivered.consumerSeq === ++consumerSeq
+          ? this.#take(delivered)
+          : "A message was not delivered."
+        : this.#hear(message, consumerSeq);
+      if (reason) end(new Error(reason));
+    });
+    const timer = setInterval(() => {
+      if (Date.now() - alive < 3 * HEARTBEAT) return;
+      end(new Error("NATS has become silent."));
+    }, HEARTBEAT);
+    const stop = () => {
+      clearInterval(timer);
+      unsubscribe();
+    };
+    this.#broken = end;
+    try {
+      await api.consume({
+        deliver_policy: "by_start_sequence",
+        opt_start_seq: this.fan.read.seq + 1,
+        deliver_subject,
+        flow_control: true,
+        idle_heartbeat: HEARTBEAT * 1_000_000,
+      });
+    } catch (error) {
+      stop();
+      throw error;
+    }
+    return stop;
+  }
+
+  /** The next message; the reason, if it cannot be the next. */
+  #take(delivered: Delivered): string | undefined {
+    const { fan } = this;
+    const { stream } = this.#host;
+    const { seq, stamp } = delivered;
+    let frame = stream.frame(delivered);
+    if (frame && frame.epoch !== fan.read.epoch) return "Another order begins.";
+    if (seq > fan.read.seq + 1) fan.lost(seq - 1);
+    this.#last = { seq, stamp };
+    // Somebody else's: it has a place, but says nothing to us.
+    if (!frame) return void fan.lost(seq);
+    if (frame.time <= this.#time) {
+      // Two nodes published at once, each above what it knew.
+      const time = (Math.round(this.#time * 1_000) + 1) / 1_000;
+      frame = new Frame({ ...frame, time });
+    }
+    this.#time = frame.time;
+    stream.passed(frame.time);
+    fan.frame(frame);
+  }
+
+  /** What the server says itself; the reason, if we cannot go on. */
+  #hear(message: NatsMessage, consumerSeq: number): string | undefined {
+    const { headers, reply } = message;
+    if (headers?.code !== 100) return `NATS: ${headers?.description}`;
+    const stalled = headers.get("Nats-Consumer-Stalled" as never);
+    if (reply ?? stalled) this.#host.api.touch(reply || stalled);
+    const last = headers.get("Nats-Last-Consumer" as never);
+    if (last && Number(last) !== consumerSeq) {
+      return "A message was not delivered.";
+    }
+  }
+}

@@ -1,0 +1,254 @@
+/**
+ * The order as it lies in a JetStream stream: its subjects, its messages, and
+ * what is no longer there.
+ *
+ * The stream takes the subjects `NAME.EPOCH.LOG`. Its own sequence is the `seq`; the
+ * epoch was drawn by whoever made the stream. Where the stream has lost its end, the
+ * subjects are given another epoch: what is published with the former one has
+ * nowhere to go, so that no node can go on in an order that is lost.
+ * @module
+ */
+import { digestOf, type Draft, type Reading, type Tops } from "../backplane.ts";
+import { createHash } from "../deps.ts";
+import { PushError } from "../errors.ts";
+import type { Frame } from "../frame.ts";
+import { newEpoch } from "../key.ts";
+import type { Position } from "../position.ts";
+import { ApiError, type JetStreamApi, type Stored } from "./jetstream_api.ts";
+import { contentOf, frameOf, placeOf, subjectOf } from "./jetstream_message.ts";
+
+/** How a stream is made. */
+export interface StreamOptions {
+  readonly stream: string;
+  readonly storage: "file" | "memory";
+  readonly replicas: number;
+  /** Messages of each log, and their age in ms. */
+  readonly frames: number;
+  readonly age: number;
+  /** Bytes in all. */
+  readonly size: number;
+  /** How long a key is remembered, in ms. */
+  readonly keyAge: number;
+}
+
+interface Info {
+  readonly config: {
+    readonly subjects: string[];
+    readonly max_msgs_per_subject: number;
+  };
+  readonly state: {
+    readonly first_seq: number;
+    readonly last_seq: number;
+    readonly subjects?: Record<string, number>;
+  };
+}
+
+/** Where the order is. */
+export interface StreamTop extends Position {
+  /** The message there, if it is still held: another in its place is another order. */
+  readonly last: Stored | undefined;
+}
+
+const NS = 1_000_000;
+const NAME_IN_USE = 10_058;
+
+/** One stream. */
+export class OrderStream {
+  readonly #api: JetStreamApi;
+  readonly #options: StreamOptions;
+  /** The latest time that is known, in µs: the next message's is above it. */
+  #time = 0;
+
+  constructor(api: JetStreamApi, options: StreamOptions) {
+    this.#api = api;
+    this.#options = options;
+  }
+
+  /** Where the order is; the stream is made if there is none. */
+  async look(): Promise<StreamTop> {
+    const { state, ...info } = await this.#made();
+    const epoch = this.#epochOf(info as Info);
+    const seq = state.last_seq;
+    const last = seq > 0 ? await this.#api.get(seq) : undefined;
+    if (last) this.#heard(last);
+    return { epoch, seq, last };
+  }
+
+  /** The message at `seq`, if it is still held. */
+  get(seq: number): Promise<Stored | undefined> {
+    return this.#api.get(seq);
+  }
+
+  /** Gives the subjects another epoch. */
+  async renew(): Promise<void> {
+    const { config } = await this.#api.ask<Info>("STREAM.INFO");
+    const subjects = [this.#subject(newEpoch())];
+    await this.#api.ask("STREAM.UPDATE", { ...config, subjects });
+  }
+
+  /** Where the messages of `epoch` begin: above this. */
+  async begins({ epoch, seq }: Position): Promise<number> {
+    const first = await this.#api.get(1, this.#subject(epoch));
+    return first ? first.seq - 1 : seq;
+  }
+
+  /** Publishes to the order `epoch`; refused by NATS if that is not the present one. */
+  async publish(epoch: string, draft: Draft): Promise<Position> {
+    const { log, key } = draft;
+    this.#time = Math.max(Math.round(draft.time * 1_000), this.#time + 1);
+    const content = contentOf(draft, this.#time);
+    // One namespace for the whole stream, so the log is part of it (O9).
+    const id = key === undefined
+      ? undefined
+      : createHash("sha256").update(`${epoch}\n${log}\n${key}`).digest(
+        "base64",
+      );
+    const subject = this.#subject(epoch, log);
+    const { seq, duplicate } = await this.#api.publish(subject, content, id);
+    if (duplicate) await this.#compare(epoch, seq, draft);
+    return { epoch, seq };
+  }
+
+  /** See `Backplane.read`. */
+  async read(log: string, after: number, limit: number): Promise<Reading> {
+    const epoch = this.#epochOf(await this.#made());
+    const filter_subject = this.#subject(epoch, log);
+    const found = await this.#api.fetch({
+      deliver_policy: "by_start_sequence",
+      opt_start_seq: after + 1,
+      filter_subject,
+    }, limit);
+    // Afterwards: whatever was dropped meanwhile lies below this floor.
+    const floor = await this.#floor(epoch, filter_subject);
+    const frames = this.#frames(found).filter(({ seq }) => seq > floor);
+    return { epoch, frames, floor };
+  }
+
+  /**
+   * The newest that a log has lost. A stream keeps one message more than a log may
+   * have: once there are so many the oldest counts as lost, and says where the
+   * floor is, which JetStream does not tell. Else only what lay before the whole
+   * stream can be gone.
+   */
+  async #floor(epoch: string, subject: string): Promise<number> {
+    const info = await this.#api.ask<Info>("STREAM.INFO", {
+      subjects_filter: subject,
+    });
+    const { state, config } = info;
+    const floor = Math.max(0, state.first_seq - 1);
+    const held = state.subjects?.[subject] ?? 0;
+    const most = config.max_msgs_per_subject;
+    if (this.#epochOf(info) !== epoch || most < 1 || held < most) return floor;
+    return (await this.#api.get(1, subject))?.seq ?? floor;
+  }
+
+  /** See `Backplane.tops`. */
+  async tops(): Promise<Tops> {
+    const { state, ...info } = await this.#made();
+    const epoch = this.#epochOf(info as Info);
+    const found = await this.#api.fetch({
+      deliver_policy: "last_per_subject",
+      filter_subject: this.#subject(epoch),
+      headers_only: true,
+    }, Infinity);
+    const tops = found.map(({ subject, seq }) =>
+      [this.#place(subject)!.log, seq] as const
+    );
+    return { epoch, tops, floor: Math.max(0, state.first_seq - 1) };
+  }
+
+  /** The messages above a place, of all logs. */
+  async past({ epoch, seq }: Position, limit: number): Promise<Frame[]> {
+    const found = await this.#api.fetch({
+      deliver_policy: "by_start_sequence",
+      opt_start_seq: seq + 1,
+      filter_subject: this.#subject(epoch),
+    }, limit);
+    return this.#frames(found);
+  }
+
+  #frames(found: readonly Stored[]): Frame[] {
+    const frames = found.map((stored) => this.frame(stored));
+    return frames.filter((frame) => frame !== undefined);
+  }
+
+  /** The message that is stored; nothing, if it is not one of a backplane's. */
+  frame(stored: Stored): Frame | undefined {
+    return frameOf(this.#options.stream, stored);
+  }
+
+  /** `time` was given to a message: the next one's lies above. */
+  passed(time: number): void {
+    this.#time = Math.max(this.#time, Math.round(time * 1_000));
+  }
+
+  /** What JetStream says of the stream; it is made if there is none. */
+  async #made(): Promise<Info> {
+    try {
+      return await this.#api.ask<Info>("STREAM.INFO");
+    } catch (error) {
+      if (!(error instanceof ApiError && error.code === 404)) throw error;
+    }
+    const { stream, storage, replicas, frames, age, size, keyAge } =
+      this.#options;
+    try {
+      return await this.#api.ask<Info>("STREAM.CREATE", {
+        name: stream,
+        subjects: [this.#subject(newEpoch())],
+        retention: "limits",
+        discard: "old",
+        storage,
+        num_replicas: replicas,
+        max_consumers: -1,
+        max_msgs: -1,
+        max_bytes: size,
+        max_age: age * NS,
+        max_msgs_per_subject: frames + 1,
+        duplicate_window: keyAge * NS,
+      });
+    } catch (error) {
+      // Another node was faster.
+      if (!(error instanceof ApiError && error.number === NAME_IN_USE)) {
+        throw error;
+      }
+      return await this.#api.ask<Info>("STREAM.INFO");
+    }
+  }
+
+  #epochOf({ config }: Info): string {
+    const [subject = "", ...others] = config.subjects;
+    const epoch = this.#place(subject)?.epoch;
+    if (epoch && others.length === 0) return epoch;
+    const { stream } = this.#options;
+    throw new Error(
+      `The stream ${stream} takes ${config.subjects}: it was not made by a ` +
+        "backplane. Delete it, or choose another name.",
+    );
+  }
+
+  #subject(epoch: string, log?: string): string {
+    return subjectOf(this.#options.stream, epoch, log);
+  }
+
+  #place(subject: string): { epoch: string; log: string } | undefined {
+    return placeOf(this.#options.stream, subject);
+  }
+
+  /** The message that has the key already must be this one. */
+  async #compare(epoch: string, seq: number, draft: Draft): Promise<void> {
+    const stored = await this.#api.get(seq);
+    const first = stored && this.frame(stored);
+    // If it is no longer held, nobody can tell.
+    if (!first || first.epoch !== epoch) return;
+    if (digestOf(first) === digestOf(draft)) return;
+    throw new PushError(
+      "key_reused",
+      "This idempotency key was used for another message; choose a new key.",
+    );
+  }
+
+  #heard(stored: Stored): void {
+    const frame = this.frame(stored);
+    if (frame) this.passed(frame.time);
+  }
+}

@@ -1,0 +1,38 @@
+/**
+ * Where the stand-alone server's messages lie: in memory, in a file, or in a service
+ * that several servers share.
+ * @module
+ */
+import type { Backplane } from "./backplane.ts";
+import { jetStream } from "./backplane/jetstream.ts";
+import { redis } from "./backplane/redis.ts";
+import { sqlite } from "./backplane/sqlite.ts";
+import type { Config } from "./config.ts";
+import { fromNpm } from "./deps.ts";
+
+/** Opens what the environment names; nothing where it names nothing. */
+export async function openBackplane(
+  { storage, engine }: Pick<Config, "storage" | "engine">,
+): Promise<Backplane | undefined> {
+  const history = engine.history ?? {};
+  switch (storage?.kind) {
+    case "HALLEY_DATA":
+      return sqlite({ path: storage.at, history });
+    case "HALLEY_REDIS": {
+      const { createClient } = await fromNpm("redis", "^6.3.1");
+      return redis({ client: createClient({ url: storage.at }), history });
+    }
+    case "HALLEY_NATS": {
+      const { connect } = await fromNpm("@nats-io/transport-node", "^3.4.0");
+      const connection = await connect({
+        servers: storage.at,
+        maxReconnectAttempts: -1,
+        waitOnFirstConnect: true,
+      });
+      return jetStream({
+        connection,
+        keep: { frames: history.frames ?? 1_024 },
+      });
+    }
+  }
+}

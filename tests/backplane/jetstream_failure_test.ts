@@ -1,0 +1,144 @@
+/**
+ * jetStream() when NATS dies, stands still, forgets or goes back: nothing is lost in
+ * silence, nothing comes twice, and all in order.
+ */
+import { assertEquals } from "@std/assert";
+import { cpSync, rmSync } from "node:fs";
+import { jetStream } from "../../src/backplane/jetstream.ts";
+import { until } from "../outside.ts";
+import { Service, testWith, Wire } from "../services.ts";
+import { draft } from "../ear.ts";
+import { connections } from "./nats_clients.ts";
+import { Trial } from "./trial.ts";
+
+const test = testWith("nats-server");
+
+/** Asks the API of a server for one thing. */
+async function ask(port: number, subject: string): Promise<void> {
+  const connection = await connections.nats!(port);
+  await connection.request(`$JS.API.${subject}`);
+  await connection.close();
+}
+
+for (const [name, connect] of Object.entries(connections)) {
+  /** A trial over `service`, with a wire to it for each of two nodes. */
+  const trial = async (
+    service: Service,
+    body: (trial: Trial, wires: Wire[]) => Promise<void>,
+  ) => {
+    await using first = await Wire.to(service.port);
+    await using second = await Wire.to(service.port);
+    const wires = [first, second];
+    const opened = await Promise.all(wires.map(({ port }) => connect(port)));
+    try {
+      const backplanes = opened.map((connection) =>
+        jetStream({ connection, patience: 300, onError() {} })
+      );
+      await using trial = await Trial.start(...backplanes);
+      await trial.more(50);
+      await body(trial, wires);
+    } finally {
+      await Promise.all(opened.map((connection) => connection.close()));
+    }
+  };
+
+  test(`jetStream() with ${name} loses nothing when connections are cut under load`, async () => {
+    await using service = await Service.nats();
+    await trial(service, async (trial, [first, second]) => {
+      for (let cut = 0; cut < 12; cut++) {
+        (cut % 2 ? first : second)!.cut();
+        await trial.more(20);
+      }
+      await trial.compare(0);
+    });
+  });
+
+  test(`jetStream() with ${name} refuses while NATS stands still, and then goes on`, async () => {
+    await using service = await Service.nats();
+    await trial(service, async (trial) => {
+      service.pause();
+      await trial.refused();
+      await trial.refused();
+      service.resume();
+      await trial.more(50);
+      await trial.compare(0);
+    });
+  });
+
+  test(`jetStream() with ${name} goes on in the same order when NATS is killed and comes back`, async () => {
+    await using service = await Service.nats();
+    await trial(service, async (trial) => {
+      await service.kill();
+      await trial.refused();
+      await service.restart();
+      await trial.more(50);
+      await trial.compare(0);
+    });
+  });
+
+  test(`jetStream() with ${name} resets when NATS comes back empty`, async () => {
+    await using service = await Service.nats();
+    await trial(service, async (trial) => {
+      await service.kill();
+      await trial.refused();
+      assertEquals(trial.resets, 0, "nobody is told what nobody knows");
+      await service.restart(true);
+      await trial.more(50);
+      await trial.compare(1);
+    });
+  });
+
+  test(`jetStream() with ${name} resets when the stream is deleted`, async () => {
+    await using service = await Service.nats();
+    await trial(service, async (trial) => {
+      await ask(service.port, "STREAM.DELETE.halley");
+      await trial.more(50);
+      await trial.compare(1);
+    });
+  });
+
+  for (
+    const [kind, count] of [
+      ["its end", 0],
+      ["its end, and others have gone on from there", 300],
+    ] as const
+  ) {
+    test(`jetStream() with ${name} resets when the stream has lost ${kind}`, async () => {
+      await using service = await Service.nats();
+      const copy = `${service.folder}.old`;
+      await trial(service, async (trial, wires) => {
+        service.pause();
+        cpSync(service.folder, copy, { recursive: true });
+        service.resume();
+        await trial.more(100);
+        await service.kill();
+        for (const wire of wires) wire.break();
+        rmSync(service.folder, { recursive: true });
+        cpSync(copy, service.folder, { recursive: true });
+        await service.restart();
+        await using other = await another(service.port);
+        for (let i = 0; i < count; i++) {
+          await other.backplane.publish(draft({ log: "b", channel: "b" }));
+        }
+        for (const wire of wires) wire.mend();
+        await until(() => trial.resets > 0, "they are told");
+        await trial.more(50);
+        await trial.compare(1);
+      });
+      rmSync(copy, { recursive: true });
+    });
+  }
+
+  /** One more node, which has not heard of anything. */
+  const another = async (port: number) => {
+    const connection = await connect(port);
+    const backplane = jetStream({ connection });
+    return {
+      backplane,
+      async [Symbol.asyncDispose]() {
+        await backplane.close();
+        await connection.close();
+      },
+    };
+  };
+}

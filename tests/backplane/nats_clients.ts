@@ -1,0 +1,22 @@
+/**
+ * The two connections that `jetStream()` takes, from npm.
+ * @module
+ */
+import { connect } from "npm:@nats-io/transport-node@^3.4.0";
+import { connect as connect2 } from "npm:nats@^2.29.3";
+import type { NatsConnection } from "../../src/backplane/jetstream_api.ts";
+
+/** A connection that goes on trying for as long as it is there. */
+type Connection = NatsConnection & { close(): Promise<void> };
+
+const options = { maxReconnectAttempts: -1, reconnectTimeWait: 20 };
+
+/** How a connection is made, by its package. */
+export const connections: Record<
+  string,
+  (port: number) => Promise<Connection>
+> = {
+  "@nats-io/transport-node": (port) =>
+    connect({ servers: `127.0.0.1:${port}`, ...options }),
+  nats: (port) => connect2({ servers: `127.0.0.1:${port}`, ...options }),
+};

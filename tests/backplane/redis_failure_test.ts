@@ -1,0 +1,132 @@
+/**
+ * redis() when Redis dies, stands still, forgets or is replaced: nothing is lost in
+ * silence, nothing comes twice, and all in order.
+ */
+import { assertEquals } from "@std/assert";
+import { redis } from "../../src/backplane/redis.ts";
+import { Service, testWith, Wire } from "../services.ts";
+import { until } from "../outside.ts";
+import { clients } from "./redis_clients.ts";
+import { Trial } from "./trial.ts";
+
+const test = testWith("redis-server");
+
+/** Asks a server for one thing. */
+async function command(port: number, ...args: string[]): Promise<unknown> {
+  const client = clients.redis!(port) as unknown as {
+    connect(): Promise<unknown>;
+    sendCommand(args: string[]): Promise<unknown>;
+    destroy(): void;
+  };
+  await client.connect();
+  try {
+    return await client.sendCommand(args);
+  } finally {
+    client.destroy();
+  }
+}
+
+for (const [name, connect] of Object.entries(clients)) {
+  /** A trial over `service`, with a wire to it for each of two nodes. */
+  const trial = async (
+    service: Service,
+    body: (trial: Trial, wires: Wire[]) => Promise<void>,
+  ) => {
+    await using first = await Wire.to(service.port);
+    await using second = await Wire.to(service.port);
+    const wires = [first, second];
+    const backplanes = wires.map(({ port }) =>
+      redis({ client: connect(port), patience: 300, onError() {} })
+    );
+    await using trial = await Trial.start(...backplanes);
+    await trial.more(50);
+    await body(trial, wires);
+  };
+
+  test(`redis() with ${name} loses nothing when connections are cut under load`, async () => {
+    await using service = await Service.redis();
+    await trial(service, async (trial, [first, second]) => {
+      for (let cut = 0; cut < 12; cut++) {
+        (cut % 2 ? first : second)!.cut();
+        await trial.more(20);
+      }
+      await trial.compare(0);
+    });
+  });
+
+  test(`redis() with ${name} refuses while Redis stands still, and then goes on`, async () => {
+    await using service = await Service.redis();
+    await trial(service, async (trial) => {
+      service.pause();
+      await trial.refused();
+      await trial.refused();
+      service.resume();
+      await trial.more(50);
+      await trial.compare(0);
+    });
+  });
+
+  for (
+    const [kind, more] of [
+      ["an empty one", []],
+      ["itself, with its file", ["--appendonly", "yes"]],
+    ] as const
+  ) {
+    test(`redis() with ${name} resets when Redis is killed and replaced by ${kind}`, async () => {
+      await using service = await Service.redis(...more);
+      await trial(service, async (trial) => {
+        await service.kill();
+        await trial.refused();
+        assertEquals(trial.resets, 0, "nobody is told what nobody knows");
+        await service.restart();
+        await trial.more(50);
+        await trial.compare(1);
+      });
+    });
+  }
+
+  test(`redis() with ${name} resets when Redis is emptied under load`, async () => {
+    await using service = await Service.redis();
+    await trial(service, async (trial) => {
+      await command(service.port, "FLUSHALL");
+      await trial.more(50);
+      await trial.compare(1);
+    });
+  });
+
+  test(`redis() with ${name} resets when Redis is emptied in silence`, async () => {
+    await using service = await Service.redis();
+    await using wire = await Wire.to(service.port);
+    const backplane = redis({ client: connect(wire.port) });
+    await using trial = await Trial.start(backplane);
+    await trial.more(10);
+    await trial.rest();
+    await command(service.port, "FLUSHALL");
+    await until(() => trial.resets === 2, "all clients are told");
+  });
+
+  test(`redis() with ${name} resets after a failover to a replica that lags`, async () => {
+    await using service = await Service.redis(
+      ...["--repl-diskless-sync-delay", "0"],
+    );
+    await using replication = await Wire.to(service.port);
+    await using replica = await Service.redis(
+      ...["--replicaof", "127.0.0.1", `${replication.port}`],
+    );
+    await trial(service, async (trial, wires) => {
+      const seq = async () =>
+        Number(await command(replica.port, "HGET", "{halley}:order", "seq"));
+      await until(async () => await seq() > 50, "the replica follows");
+      replication.break();
+      await trial.more(100);
+      await service.kill();
+      for (const wire of wires) wire.target = replica.port;
+      // Until it is promoted it only reads, and that must not do.
+      await trial.refused();
+      assertEquals(trial.resets, 0);
+      await command(replica.port, "REPLICAOF", "NO", "ONE");
+      await trial.more(200);
+      await trial.compare(1);
+    });
+  });
+}

@@ -1,0 +1,80 @@
+/**
+ * Examples as people run them: as they are, but for the port.
+ * @module
+ */
+import { assert } from "@std/assert";
+import { existsSync } from "node:fs";
+import type { Folder, Program } from "../runtimes/programs.ts";
+import { RUNTIMES } from "../outside.ts";
+
+export { RUNTIMES };
+
+/** Where they are. */
+export const examples: string = new URL("../../examples/", import.meta.url)
+  .pathname;
+
+/** A port on which nobody listens. */
+export function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+/** An example that runs. */
+export interface Running extends AsyncDisposable {
+  readonly program: Program;
+  /** Where it answers, without a slash at the end. */
+  readonly url: string;
+}
+
+/** Starts a program in `folder`, and waits until it answers at `path`. */
+export async function run(
+  folder: Folder,
+  command: string[],
+  port: number,
+  env: Record<string, string> = {},
+  path = "/readyz",
+): Promise<Running> {
+  const program = folder.start(command, { PORT: String(port), ...env });
+  const url = `http://127.0.0.1:${port}`;
+  await answers(program, url + path);
+  return { program, url, [Symbol.asyncDispose]: () => end(program) };
+}
+
+/** Runs `examples/FILE`, which has a default export, under one of the runtimes. */
+export async function serve(
+  folder: Folder,
+  runtime: typeof RUNTIMES[number],
+  file: string,
+  path = "/readyz",
+): Promise<Running> {
+  const port = freePort();
+  assert(existsSync(examples + file), file);
+  const flags = ["-A", "--host=127.0.0.1", `--port=${port}`];
+  const command = runtime === "deno"
+    ? [Deno.execPath(), "serve", ...flags, examples + file]
+    : [await folder.tool("bun"), examples + file];
+  return await run(folder, command, port, {}, path);
+}
+
+/** Waits until `url` answers anything; a program that has ended will not. */
+export async function answers(program: Program, url: string): Promise<void> {
+  let gone = false;
+  program.exit.then(() => gone = true);
+  for (;;) {
+    try {
+      return await (await fetch(url)).body?.cancel();
+    } catch {
+      assert(!gone, program.output);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
+
+async function end(program: Program): Promise<void> {
+  await program[Symbol.asyncDispose]();
+}
+
+/** A file of the examples. */
+export function readExample(file: string): string {
+  return Deno.readTextFileSync(examples + file);
+}
