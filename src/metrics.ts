@@ -60,7 +60,7 @@ export const instruments: readonly Instrument[] = [
     read: ({ node }) => node.counts.refusals,
   },
   {
-    name: "halley.over_limit",
+    name: "halley.limited",
     kind: "counter",
     unit: "{request}",
     help: "Requests that a quota has refused.",

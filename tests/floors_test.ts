@@ -51,7 +51,6 @@ const floors = [
     "frame.ts",
     "http.ts",
     "members.ts",
-    "protocol/bayeux/framing.ts",
     "protocol/bayeux/names.ts",
     "wire.ts",
   ],
@@ -61,6 +60,7 @@ const floors = [
     "learn.ts",
     "log.ts",
     "protocol/bayeux/format.ts",
+    "protocol/bayeux/framing.ts",
     "protocol/comet4j/wire.ts",
   ],
   [
