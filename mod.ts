@@ -20,14 +20,6 @@
  */
 export { createEngine, Engine } from "./src/engine.ts";
 export type { ConnectOptions } from "./src/arrival.ts";
-export type {
-  Clock,
-  EngineOptions,
-  Limits,
-  LimitsOptions,
-  Quota,
-} from "./src/options.ts";
-export type { TrustedProxy } from "./src/address.ts";
 export type { CloseOptions } from "./src/drain.ts";
 export { healthz, readyz } from "./src/probes.ts";
 export {
@@ -44,6 +36,14 @@ export {
   type MeterResult,
   telemetry,
 } from "./src/telemetry.ts";
+export type {
+  Clock,
+  EngineOptions,
+  Limits,
+  LimitsOptions,
+  Quota,
+} from "./src/options.ts";
+export type { TrustedProxy } from "./src/address.ts";
 export type {
   Channel,
   ChannelEvents,

@@ -3,8 +3,8 @@
  * @module
  */
 import type { CloseOptions } from "./drain.ts";
-import { jwt, type JwtOptions } from "./jwt.ts";
 import { type Level, LEVELS } from "./logger.ts";
+import { jwt, type JwtOptions } from "./jwt.ts";
 import type { EngineOptions } from "./options.ts";
 import type { Policy } from "./policy.ts";
 import type { RouterOptions } from "./router.ts";
@@ -19,8 +19,6 @@ export interface Config {
   readonly local: boolean;
   /** `HALLEY_INSECURE=1`: anyone who reaches a public host may publish. */
   readonly insecure: boolean;
-  /** `HALLEY_JWT_SECRET` or `HALLEY_JWKS_URL`: who may do what (default: all). */
-  readonly policy: Policy | undefined;
   /** `HALLEY_LOG`: from which level on there is a line of JSON per event. */
   readonly log: Level | undefined;
   /** `HALLEY_METRICS=1`: others than this machine may read metrics. */
@@ -29,6 +27,8 @@ export interface Config {
   readonly close: CloseOptions;
   /** Where messages outlive this process, if anywhere; one of {@linkcode STORAGES}. */
   readonly storage: Storage | undefined;
+  /** `HALLEY_JWT_SECRET` or `HALLEY_JWKS_URL`: who may do what (default: all). */
+  readonly policy: Policy | undefined;
   readonly engine: EngineOptions;
   readonly router: RouterOptions;
   /** `HALLEY_CHANNELS`: what clients of Comet4J follow (default `hello`). */
@@ -123,11 +123,11 @@ export function readConfig(env: Record<string, string | undefined>): Config {
       heartbeat: number("HALLEY_HEARTBEAT", 100),
       linger: number("HALLEY_LINGER"),
       writeTimeout: number("HALLEY_WRITE_TIMEOUT", 1),
-      bodyTimeout: number("HALLEY_BODY_TIMEOUT", 1),
       maxAge: number("HALLEY_MAX_AGE"),
       reconnectRate: number("HALLEY_RECONNECT_RATE", 1),
       preload: number("HALLEY_PRELOAD"),
       publishTimeout: number("HALLEY_PUBLISH_TIMEOUT"),
+      bodyTimeout: number("HALLEY_BODY_TIMEOUT", 1),
       history: defined({
         frames: number("HALLEY_HISTORY_FRAMES"),
         bytes: number("HALLEY_HISTORY_BYTES"),
@@ -147,6 +147,18 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     router: defined({ origins, hosts, proxy }),
     channels: list("HALLEY_CHANNELS") ?? ["hello"],
   };
+}
+
+function readStorage(
+  env: Record<string, string | undefined>,
+): Storage | undefined {
+  const named = STORAGES.map((kind) => ({ kind, at: env[kind]?.trim() ?? "" }))
+    .filter(({ at }) => at !== "");
+  if (named.length > 1) {
+    const names = named.map(({ kind }) => kind).join(" and ");
+    throw new Error(`${names} are set; messages are kept in one place.`);
+  }
+  return named[0];
 }
 
 /** Tokens, if a variable says how they are checked. */
@@ -171,18 +183,6 @@ function policyOf(
     const { message } = error as Error;
     throw new Error(`HALLEY_JWT_…: ${message} (PROTOCOL.md, N12)`);
   }
-}
-
-function readStorage(
-  env: Record<string, string | undefined>,
-): Storage | undefined {
-  const named = STORAGES.map((kind) => ({ kind, at: env[kind]?.trim() ?? "" }))
-    .filter(({ at }) => at !== "");
-  if (named.length > 1) {
-    const names = named.map(({ kind }) => kind).join(" and ");
-    throw new Error(`${names} are set; messages are kept in one place.`);
-  }
-  return named[0];
 }
 
 /** Whether an address belongs to this machine alone. */

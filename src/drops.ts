@@ -64,3 +64,13 @@ export function endsHere(node: Node): DrainHost {
     drop: (id, ...how) => drop(node, connections.get(id)!, ...how),
   };
 }
+
+/** Its identity has ended: it may come back with a new one, and lingers till then. */
+export function expire(connection: Connection): void {
+  connection.flush();
+  const { sink } = connection;
+  // A poll was answered by that.
+  if (!sink) return;
+  connection.unpark(sink);
+  sink.close("token_expired");
+}

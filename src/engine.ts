@@ -237,8 +237,8 @@ export class Engine {
   }
 
   /**
-   * Does what is due at `now`, in ms since 1970: heartbeats, answers to polls,
-   * ends of slow and of absent connections, of tokens, ages of messages. Its own timer calls
+   * Does what is due at `now`, in ms since 1970: heartbeats, answers to polls, ends
+   * of slow and absent connections, of tokens and of old messages. Its own timer calls
    * it; tests call it with the time they like.
    */
   sweep(now: number = this.node.settings.clock.now()): void {

@@ -2,8 +2,7 @@
  * What is due on a node from time to time, done in one pass over its connections.
  * @module
  */
-import type { Connection } from "./connection.ts";
-import { drop } from "./drops.ts";
+import { drop, expire } from "./drops.ts";
 import type { Node } from "./node.ts";
 
 /**
@@ -33,14 +32,4 @@ export function sweep(node: Node, now: number): void {
     if (!drop(node, connection, reason)) connection.awaySince = now;
   }
   node.logs.age(now);
-}
-
-/** Its identity has ended: it may come back with a new one, and lingers till then. */
-function expire(connection: Connection): void {
-  connection.flush();
-  const { sink } = connection;
-  // A poll was answered by that.
-  if (!sink) return;
-  connection.unpark(sink);
-  sink.close("token_expired");
 }

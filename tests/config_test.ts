@@ -56,6 +56,22 @@ test("readConfig() takes every option of the engine from its variable", () => {
   }, 0]);
 });
 
+test("readConfig() takes the one place that messages are kept in", () => {
+  const HALLEY_DATA = " data/halley.db ";
+  const data = { kind: "HALLEY_DATA" as const, at: "data/halley.db" };
+  assertEquals(readConfig({ HALLEY_DATA, HALLEY_NATS: "" }).storage, data);
+  const HALLEY_REDIS = "redis://127.0.0.1:6379";
+  const redis = { kind: "HALLEY_REDIS" as const, at: HALLEY_REDIS };
+  assertEquals(readConfig({ HALLEY_REDIS }).storage, redis);
+  assertEquals(readConfig({ HALLEY_DATA: " " }).storage, undefined);
+  assertEquals(readConfig({}).storage, undefined);
+  assertThrows(
+    () => readConfig({ HALLEY_DATA, HALLEY_REDIS }),
+    Error,
+    "HALLEY_DATA and HALLEY_REDIS are set; messages are kept in one place.",
+  );
+});
+
 test("readConfig() takes quotas and the proxy that is believed", () => {
   const { engine, router } = readConfig({
     HALLEY_BODY_TIMEOUT: "1001",
@@ -82,22 +98,6 @@ test("readConfig() takes quotas and the proxy that is believed", () => {
   assertEquals(proxy, { header: "x-real-ip" });
   const zero = () => readConfig({ HALLEY_ADDRESS_OPENS: "0" });
   assertThrows(zero, Error, "HALLEY_ADDRESS_OPENS");
-});
-
-test("readConfig() takes the one place that messages are kept in", () => {
-  const HALLEY_DATA = " data/halley.db ";
-  const data = { kind: "HALLEY_DATA" as const, at: "data/halley.db" };
-  assertEquals(readConfig({ HALLEY_DATA, HALLEY_NATS: "" }).storage, data);
-  const HALLEY_REDIS = "redis://127.0.0.1:6379";
-  const redis = { kind: "HALLEY_REDIS" as const, at: HALLEY_REDIS };
-  assertEquals(readConfig({ HALLEY_REDIS }).storage, redis);
-  assertEquals(readConfig({ HALLEY_DATA: " " }).storage, undefined);
-  assertEquals(readConfig({}).storage, undefined);
-  assertThrows(
-    () => readConfig({ HALLEY_DATA, HALLEY_REDIS }),
-    Error,
-    "HALLEY_DATA and HALLEY_REDIS are set; messages are kept in one place.",
-  );
 });
 
 test("readConfig() takes lists of origins and hosts, separated by commas", () => {
