@@ -19,7 +19,7 @@ export interface Jwk {
   readonly use?: string;
   /** The curve of an `EC` or `OKP` key. */
   readonly crv?: string;
-  /** Whatever else it has: its numbers, by their registered names. */
+  /** The parameters of its family (RFC 7518, 6). */
   readonly [parameter: string]: unknown;
 }
 

@@ -60,6 +60,14 @@ export const instruments: readonly Instrument[] = [
     read: ({ node }) => node.counts.refusals,
   },
   {
+    name: "halley.limited",
+    kind: "counter",
+    unit: "{request}",
+    help: "Requests that a quota has refused.",
+    label: "limit",
+    read: ({ node }) => node.meters.refused,
+  },
+  {
     name: "halley.messages",
     kind: "counter",
     unit: "{message}",

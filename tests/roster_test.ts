@@ -431,6 +431,11 @@ test("dropSubject() ends all that a subject has, at all nodes, known or not", as
     [...hers, late, other].map(({ closed }) => closed?.[0]),
     ["kicked", "kicked", "kicked", "kicked", undefined],
   );
+  // None of them lets her in again with what she was given until then (N12.6).
+  for (const { node } of cluster.engines) {
+    assertEquals(node.barred.has({ ...identity, issued: 0 }, true), true);
+    assertEquals(node.barred.has({ subject: "bob", issued: 0 }, true), false);
+  }
 });
 
 test("an order to drop is carried out though the order of messages is lost", async () => {

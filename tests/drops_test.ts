@@ -1,6 +1,8 @@
-/** PROTOCOL N12.4: what happens to a connection whose identity ends. */
-import { assert, assertEquals } from "@std/assert";
+/** PROTOCOL N12: connections whose identity ends, and those sent away for good. */
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { createEngine } from "../src/engine.ts";
+import { PushError } from "../src/errors.ts";
+import { newKey } from "../src/key.ts";
 import { manualClock, test } from "./harness.ts";
 import { Recorder, seqs } from "./recorder.ts";
 import type { Chunk } from "../src/frame.ts";
@@ -66,4 +68,49 @@ test("an identity without an end lasts", async () => {
   );
   clock.advance(1_000_000_000);
   assertEquals(recorder.closed, undefined);
+});
+
+test("dropSubject() for good bars what the subject has, and a request to come back does not", async () => {
+  const clock = manualClock();
+  const engine = createEngine({ clock });
+  const { barred } = engine.node;
+  const ann = { subject: "ann", issued: clock.now() };
+  await engine.connect({ channels: ["a"], identity: ann });
+  assertEquals(engine.dropSubject("ann", "slow"), 1);
+  assertEquals(barred.has(ann, true), false);
+  assertEquals(engine.dropSubject("ann"), 0);
+  assertEquals(barred.has(ann, true), true);
+  clock.advance(86_400_000);
+  assertEquals(barred.has(ann, true), false);
+});
+
+test("drop() for good ends the ticket of a connection, unless a listener keeps it", async () => {
+  const clock = manualClock();
+  const engine = createEngine({ clock });
+  const { barred } = engine.node;
+  for (const reason of ["kicked", "left", "slow", "replaced"] as const) {
+    const key = newKey();
+    const identity = { subject: "ann", key };
+    const { id } = await engine.connect({ channels: ["a"], key, identity });
+    const off = engine.on("beforeDrop", () => false);
+    if (reason === "kicked" || reason === "left") {
+      engine.drop(id, reason);
+      assertEquals(barred.has(identity, true), false);
+    }
+    off();
+    engine.drop(id, reason);
+    const final = reason === "kicked" || reason === "left";
+    assertEquals(barred.has(identity, true), final, reason);
+  }
+});
+
+test("connect() gives whoever has a ticket that connection and no other", async () => {
+  const engine = createEngine({ clock: manualClock() });
+  const identity = { subject: "ann", key: newKey() };
+  for (const key of [undefined, newKey()]) {
+    const connect = () => engine.connect({ channels: ["a"], key, identity });
+    const error = await assertRejects(connect, PushError);
+    assertEquals(error.code, "forbidden");
+  }
+  assertEquals(engine.connections.size, 0);
 });
