@@ -51,8 +51,11 @@ export class Members {
   /** This node. */
   readonly self: NodeEntry;
   readonly #lists = new Map<string, Names>();
-  /** Who follows what at other nodes: this one has its logs for that. */
-  readonly #followers = new Map<string, Set<Member>>();
+  /**
+   * Who follows what at other nodes: this one has its logs for that. Many a channel
+   * has one follower, who needs no set.
+   */
+  readonly #followers = new Map<string, Member | Set<Member>>();
 
   constructor(self: string) {
     this.self = this.node(self);
@@ -98,8 +101,9 @@ export class Members {
     if (node === this.self) return;
     for (const name of member.names) {
       const followers = this.#followers.get(name);
-      if (followers) followers.add(member);
-      else this.#followers.set(name, new Set([member]));
+      if (followers instanceof Set) followers.add(member);
+      else if (!followers) this.#followers.set(name, member);
+      else this.#followers.set(name, new Set([followers, member]));
     }
   }
 
@@ -113,16 +117,19 @@ export class Members {
     if (--list.used === 0) this.#lists.delete(key);
     if (node === this.self) return;
     for (const name of member.names) {
-      const followers = this.#followers.get(name)!;
-      followers.delete(member);
-      if (followers.size === 0) this.#followers.delete(name);
+      const followers = this.#followers.get(name);
+      if (followers instanceof Set) followers.delete(member);
+      if (followers instanceof Set && followers.size > 0) continue;
+      this.#followers.delete(name);
     }
   }
 
   /** Who follows `channel` at other nodes, by name or by a pattern. */
   *following(channel: string): Generator<Member, void> {
     for (const name of [channel, ...patternsOf(channel)]) {
-      yield* this.#followers.get(name) ?? [];
+      const followers = this.#followers.get(name);
+      if (followers instanceof Set) yield* followers;
+      else if (followers) yield followers;
     }
   }
 

@@ -50,7 +50,7 @@ export interface Said {
   /** That was all. */
   last?: true;
   /** What `joined` refers to: names and patterns. */
-  lists?: string[][];
+  lists?: (readonly string[])[];
   /** Connections that are new, or follow other names. */
   joined?: Joined[];
   /** Connections that it has no more. */
@@ -108,7 +108,7 @@ export class Report {
   /** Says that a connection is here, and what it follows. */
   join(
     id: string,
-    names: string[],
+    names: readonly string[],
     parked: Parked,
     since: number,
     subject: string | undefined,

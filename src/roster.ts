@@ -61,7 +61,10 @@ export class Roster implements Peers {
     node.events.on("connect", changed);
     node.events.on("subscribe", changed);
     node.events.on("unsubscribe", changed);
-    node.events.on("drop", changed);
+    node.events.on("drop", (connection, reason) => {
+      if (reason !== "shutdown") return changed(connection);
+      this.#speaker.leaving(connection.id);
+    });
   }
 
   /** Who follows `channel` at other nodes. */

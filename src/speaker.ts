@@ -12,6 +12,9 @@ import type { Node } from "./node.ts";
 import type { Questions } from "./questions.ts";
 import { type DropOrder, Report, type Said } from "./report.ts";
 
+/** How long a client that was sent to another node may be on its way, in ms. */
+const WAY = 10_000;
+
 /** The way of a node's messages to the backplane. */
 export class Speaker {
   /** Whether it has ever heard the others out: then it may tell who is here. */
@@ -38,6 +41,8 @@ export class Speaker {
   #unwatch = new Set<string>();
   /** Channels that nobody here watches any more, as the message on its way says. */
   #unwatched = new Set<string>();
+  /** Connections that were sent to other nodes, and when. */
+  readonly #leaving = new Map<string, number>();
   readonly #gone = new Set<string>();
   readonly #answers = new Map<string, number>();
   #orders: DropOrder[] = [];
@@ -64,6 +69,11 @@ export class Speaker {
   changed(id: string): void {
     this.#changed.add(id);
     this.soon();
+  }
+
+  /** Connection `id` was sent to another node: it has not left yet. */
+  leaving(id: string): void {
+    this.#leaving.set(id, this.#node.settings.clock.now());
   }
 
   /** The others have had the time to tell all. */
@@ -135,6 +145,12 @@ export class Speaker {
   /** What could not be told, or is due, is told now. */
   sweep(): void {
     if (this.#closed) return;
+    const now = this.#node.settings.clock.now();
+    for (const [id, sent] of this.#leaving) {
+      if (now - sent < WAY) break;
+      this.#leaving.delete(id);
+      this.#changed.add(id);
+    }
     if (this.#all && this.#settled && !this.#rest) this.#begins = true;
     if (this.#sending?.failed) void this.#send();
     else this.#speak();
@@ -203,7 +219,8 @@ export class Speaker {
     }
     if (this.#begins) {
       this.#begins = this.#all = false;
-      this.#rest = new Set(this.#node.connections.keys());
+      const { connections } = this.#node;
+      this.#rest = new Set([...connections.keys(), ...this.#leaving.keys()]);
       this.#changed.clear();
       for (const channel of this.#node.logs.watched) this.#watch.add(channel);
       report.flag("first");
@@ -233,7 +250,11 @@ export class Speaker {
   #join(report: Report, id: string): void {
     const connection = this.#node.connections.get(id);
     if (!connection) {
-      if (this.#members.self.members.has(id)) report.add("left", id);
+      const member = this.#members.self.members.get(id);
+      const sent = this.#leaving.get(id);
+      if (member && sent) {
+        report.join(id, member.names, 0, sent, member.subject);
+      } else if (member) report.add("left", id);
       return;
     }
     const { channels, identity, awaySince, transport } = connection;

@@ -134,4 +134,47 @@ export const faults: Fault[] = [
     to:
       "if (heads[i] === next) { heads[i] = sources[i]!.next().value; break; }",
   },
+  {
+    breaks: "nodes: who asks does not wait for the answers",
+    file: "questions.ts",
+    from: "if (this.#pending && this.#pending.size > 0) return;",
+    to: "",
+  },
+  {
+    breaks:
+      "nodes: what was on its way as the order was lost is not told again",
+    file: "speaker.ts",
+    from: "    this.#rest = undefined;\n    this.#all = true;\n",
+    to: "    this.#rest = undefined;\n",
+  },
+  {
+    breaks: "nodes: a dead node's connections stay",
+    file: "roster.ts",
+    from: "for (const node of others) node.missed++;",
+    to: "",
+  },
+  {
+    breaks: "nodes: joins and leaves are told by all who hear of them",
+    file: "roster.ts",
+    from: "const tell = own ? this.#tell : undefined;",
+    to: "const tell = this.#tell;",
+  },
+  {
+    breaks: "nodes: orders to drop are lost with the order of messages",
+    file: "speaker.ts",
+    from: "    this.#orders.unshift(...this.#sending?.said.drop ?? []);\n",
+    to: "",
+  },
+  {
+    breaks: "nodes: what could not be told is not told again",
+    file: "speaker.ts",
+    from: "if (this.#sending?.failed) void this.#send();",
+    to: "if (this.#sending?.failed) this.#sending = undefined;",
+  },
+  {
+    breaks: "nodes: what is read at the start forgets private messages",
+    file: "node.ts",
+    from: "      return [this.logs.open(frame.log, this.logs.privateFloor)];\n",
+    to: "      return [];\n",
+  },
 ];

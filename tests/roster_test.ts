@@ -343,6 +343,30 @@ test("a node that closes says goodbye; its clients come to another as they were"
   );
 });
 
+test("who is sent to another node while one is drained does not leave on the way", async () => {
+  const cluster = await Cluster.start(2);
+  const [one, two] = cluster.engines as [Engine, Engine];
+  const watcher = await watch(cluster, one, ["a"]);
+  const moved = await listen(two, ["a"]);
+  const lost = await listen(two, ["a"]);
+  await cluster.said();
+  const closed = two.close({ over: 4_000 });
+  // A node that starts in the middle of it has all told anew.
+  await cluster.pass(2_000);
+  cluster.add();
+  await cluster.pass(2_500);
+  assert(moved.closed && lost.closed);
+  await listen(one, ["a"], { key: moved.connection.key });
+  await cluster.pass(3_000);
+  assertEquals(seen(watcher).filter((event) => event.startsWith("-")), []);
+  await cluster.pass(20_000);
+  await closed;
+  assertEquals(
+    seen(watcher).filter((event) => event.startsWith("-")),
+    [`-${lost.connection.id}`],
+  );
+});
+
 test("a node that starts knows who is there, and asks nobody else's clients to leave", async () => {
   const cluster = await Cluster.start(2);
   const [one] = cluster.engines as [Engine];
