@@ -271,8 +271,14 @@ export class Engine {
   /** For a drain: it leaves alone what other nodes have. */
   #here(): DrainHost {
     const { connections } = this;
-    const end: DrainHost["drop"] = (id, ...how) =>
-      drop(this.node, connections.get(id)!, ...how);
+    const end: DrainHost["drop"] = (id, ...how) => {
+      try {
+        drop(this.node, connections.get(id)!, ...how);
+      } catch (error) {
+        // The others are told.
+        this.node.fail(error);
+      }
+    };
     return { connections, drop: end };
   }
 

@@ -15,7 +15,12 @@ export function sweep(node: Node, now: number): void {
   node.counts.behind = 0;
   for (const connection of node.connections.values()) {
     if (connection.sink) {
-      connection.sink.sweep(now);
+      try {
+        connection.sink.sweep(now);
+      } catch (error) {
+        // The others have their turn.
+        node.fail(error);
+      }
       continue;
     }
     const linger = connection.linger ?? node.settings.linger;
