@@ -20,7 +20,6 @@
  */
 export { createEngine, Engine } from "./src/engine.ts";
 export type { ConnectOptions } from "./src/arrival.ts";
-export type { Clock, EngineOptions, Limits } from "./src/options.ts";
 export type { CloseOptions } from "./src/drain.ts";
 export { healthz, readyz } from "./src/probes.ts";
 export {
@@ -37,6 +36,14 @@ export {
   type MeterResult,
   telemetry,
 } from "./src/telemetry.ts";
+export type {
+  Clock,
+  EngineOptions,
+  Limits,
+  LimitsOptions,
+  Quota,
+} from "./src/options.ts";
+export type { TrustedProxy } from "./src/address.ts";
 export type {
   Channel,
   ChannelEvents,
@@ -64,6 +71,12 @@ export type { Connection } from "./src/connection.ts";
 export type { Sink } from "./src/sink.ts";
 export type { Protocol } from "./src/protocol.ts";
 export { comet4j, type Comet4jOptions } from "./src/protocol/comet4j.ts";
+export { bayeux } from "./src/protocol/bayeux.ts";
+export type {
+  BayeuxCall,
+  BayeuxCallHandler,
+  BayeuxOptions,
+} from "./src/protocol/bayeux/options.ts";
 export type { Candidate, EngineEvents } from "./src/events.ts";
 export type {
   Chunk,
@@ -77,6 +90,10 @@ export type {
 } from "./src/frame.ts";
 export type { Bounds } from "./src/log.ts";
 export type { Action, Identity, Policy } from "./src/policy.ts";
+export { jwt, type JwtOptions } from "./src/jwt.ts";
+export type { Jwk } from "./src/jwk.ts";
+export type { Algorithm } from "./src/token.ts";
+export { covers } from "./src/name.ts";
 export { createRouter, type RouterOptions } from "./src/router.ts";
 export type { Callers } from "./src/http.ts";
 export {

@@ -34,6 +34,8 @@ export interface ConnectOptions {
   readonly bare?: boolean | undefined;
   /** Who it is. */
   readonly identity?: Identity | undefined;
+  /** Where it comes from, if that has a quota. */
+  readonly address?: string | undefined;
 }
 
 /**
@@ -58,9 +60,14 @@ export async function connect<T>(
   if (options.key !== undefined && !isKey(options.key)) {
     throw new PushError("invalid_request", "This is not a connection's key.");
   }
+  if (identity?.key !== undefined && options.key !== identity.key) {
+    throw new PushError("forbidden", "The ticket is for another connection.");
+  }
   const key = options.key ?? newKey();
   const id = idOfKey(key);
   let known = find(node, id, identity);
+  const who = { subject: identity?.subject, address: options.address };
+  node.meters.room(who, known, channels.length);
   if (!known) {
     if (channels.length === 0 && !options.bare) {
       throw new PushError("invalid_request", "No channel is named.");
@@ -84,8 +91,10 @@ export async function connect<T>(
   // From here on nothing waits. Meanwhile the same key may have come twice.
   node.now = node.settings.clock.now();
   known = find(node, id, identity);
+  node.meters.room(who, known, channels.length);
   if (!known) checkRoom(node);
   const connection = known ?? new Connection(node, id, key, identity);
+  connection.identity = identity;
   const returns = known && !known.sink;
   connection.detach();
   if (!known) {
@@ -93,6 +102,7 @@ export async function connect<T>(
     // a fresh key had none, so whatever it resumes from, none is missing.
     connection.born = options.key === undefined ? 0 : node.logs.privateFloor;
     node.connections.set(id, connection);
+    node.meters.enter(connection, options.address);
     node.follow(connection, node.logs.all, true);
     const own = node.logs.get(privateLog(id));
     if (own) node.follow(connection, own, true);
@@ -118,11 +128,12 @@ export function checkChannels(node: Node, channels: ReadonlySet<string>): void {
       `${channels.size} channels are too many; the limit is ${limit}.`;
     throw new PushError("invalid_request", detail);
   }
-  if (!node.logs.full) return;
+  let more = 0;
   for (const name of channels) {
-    if (node.logs.get(name)) continue;
-    throw new PushError("too_many_channels", undefined, 5_000);
+    if (!node.logs.get(name)?.followers.size) more++;
   }
+  if (more === 0 || node.logs.fits(more)) return;
+  throw new PushError("too_many_channels", undefined, 5_000);
 }
 
 function find(
@@ -213,7 +224,18 @@ function follow(
     log !== node.logs.all && log.name !== privateLog(connection.id) &&
     !wanted.delete(log.name)
   );
-  for (const name of wanted) {
+  begin(node, connection, wanted, fromSent);
+  // Only now: who changes names has not been absent in between.
+  for (const log of unwanted) node.unfollow(connection, log);
+}
+
+function begin(
+  node: Node,
+  connection: Connection,
+  names: Iterable<string>,
+  fromSent: boolean,
+): void {
+  for (const name of names) {
     // A listener may have dropped it.
     if (connection.ended) return;
     const own = name.startsWith("$");
@@ -223,6 +245,31 @@ function follow(
     if (own) log.lost = Math.max(log.lost, log.floor);
     else node.events.emit("subscribe", connection, name);
   }
-  // Only now: who changes names has not been absent in between.
-  for (const log of unwanted) node.unfollow(connection, log);
+}
+
+/**
+ * Makes a connection follow more channels and patterns, from the present on. A
+ * refusal is a `PushError`, and changes nothing.
+ */
+export function subscribe(
+  node: Node,
+  connection: Connection,
+  names: readonly string[],
+): void {
+  const all = new Set([...connection.channels, ...names]);
+  checkChannels(node, all);
+  for (const name of connection.channels) all.delete(name);
+  begin(node, connection, all, false);
+}
+
+/** Makes a connection follow some channels and patterns no more. */
+export function unsubscribe(
+  node: Node,
+  connection: Connection,
+  names: readonly string[],
+): void {
+  for (const log of [...connection.logs]) {
+    const named = !log.name.startsWith("$") && names.includes(log.name);
+    if (named) node.unfollow(connection, log);
+  }
 }

@@ -8,6 +8,7 @@ import { newEpoch } from "./key.ts";
 import { PushError } from "./errors.ts";
 import { Frame } from "./frame.ts";
 import type { Position } from "./position.ts";
+import { Round } from "./round.ts";
 
 /** A value, or a promise of it: synchronous where nothing has to be waited for. */
 export type MaybePromise<T> = T | Promise<T>;
@@ -126,23 +127,31 @@ export function memory(options: MemoryOptions = {}): Backplane {
   const epoch = newEpoch();
   const listeners = new Set<FeedListener>();
   const keys = new Map<string, Remembered>();
+  const round = new Round(keys);
+  let oldest: [string, Remembered] | undefined;
   let seq = 0;
   let last = 0;
   let closed = false;
   const queue: Frame[] = [];
 
+  /** Forgets keys as old as `before`, and the oldest of more than `most`. */
+  function forget(before: number, most: number): void {
+    for (;;) {
+      oldest ??= round.oldest();
+      if (!oldest) return;
+      const [key, { time }] = oldest;
+      if (time > before && keys.size <= most) return;
+      keys.delete(key);
+      oldest = undefined;
+    }
+  }
+
   function repeated(draft: Draft, key: string): Position | undefined {
     const digest = digestOf(draft);
-    for (const [oldest, { time }] of keys) {
-      if (time > draft.time - keyAge) break;
-      keys.delete(oldest);
-    }
+    forget(draft.time - keyAge, Infinity);
     const known = keys.get(key);
     if (!known) {
-      for (const oldest of keys.keys()) {
-        if (keys.size < maxKeys) break;
-        keys.delete(oldest);
-      }
+      forget(-Infinity, maxKeys - 1);
       keys.set(key, { seq: seq + 1, time: draft.time, digest });
       return undefined;
     }

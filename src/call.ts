@@ -15,6 +15,8 @@ export interface Call {
   readonly query: URLSearchParams;
   /** The text of a body that middleware has read already. */
   reread(): Promise<string>;
+  /** Where it comes from, if addresses have quotas. */
+  readonly address: string | undefined;
   /** The key of a connection, from the query or its header. */
   readonly key: string | undefined;
 }
@@ -36,6 +38,23 @@ export function takeApart(
   } catch {
     throw new PushError("invalid_request", "The URL is not valid UTF-8.");
   }
+}
+
+/** Who a request comes from; rejects if that is over, or not known. */
+export async function identify(
+  engine: Engine,
+  request: Request,
+): Promise<Identity | undefined> {
+  const identity = await engine.policy.identify?.(request);
+  if (!identity) return undefined;
+  const { barred, settings: { clock } } = engine.node;
+  if (clock.now() >= (identity.expires ?? Infinity)) {
+    throw new PushError("token_expired");
+  }
+  if (barred.has(identity, request.headers.has("last-event-id"))) {
+    throw new PushError("kicked", "You were sent away: sign in again.");
+  }
+  return identity;
 }
 
 /** Throws unless the policy lets `identity` do this. */

@@ -4,7 +4,9 @@
  */
 import type { CloseOptions } from "./drain.ts";
 import { type Level, LEVELS } from "./logger.ts";
+import { jwt, type JwtOptions } from "./jwt.ts";
 import type { EngineOptions } from "./options.ts";
+import type { Policy } from "./policy.ts";
 import type { RouterOptions } from "./router.ts";
 
 /** What the environment says. */
@@ -25,6 +27,8 @@ export interface Config {
   readonly close: CloseOptions;
   /** Where messages outlive this process, if anywhere; one of {@linkcode STORAGES}. */
   readonly storage: Storage | undefined;
+  /** `HALLEY_JWT_SECRET` or `HALLEY_JWKS_URL`: who may do what (default: all). */
+  readonly policy: Policy | undefined;
   readonly engine: EngineOptions;
   readonly router: RouterOptions;
   /** `HALLEY_CHANNELS`: what clients of Comet4J follow (default `hello`). */
@@ -49,6 +53,9 @@ export interface Storage {
 
 const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
 
+/** What connections, subjects and addresses have quotas of. */
+const QUOTAS = ["connections", "channels", "opens", "publishes", "bytes"];
+
 /** Reads the environment; throws an `Error` that names the variable and the fault. */
 export function readConfig(env: Record<string, string | undefined>): Config {
   const number = (
@@ -71,11 +78,13 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   const host = env.HOST?.trim() || "127.0.0.1";
   const local = isLoopback(host);
   const insecure = env.HALLEY_INSECURE === "1";
-  if (!local && !insecure) {
+  const policy = policyOf(env, list);
+  if (!local && !insecure && !policy) {
     throw new Error(
       `HOST is ${host}, which others can reach, and nothing says who may ` +
-        "publish: anyone could. Listen on 127.0.0.1 behind something that " +
-        "knows its users, or set HALLEY_INSECURE=1 if that is what you want.",
+        "publish: anyone could. Set HALLEY_JWT_SECRET or HALLEY_JWKS_URL, listen " +
+        "on 127.0.0.1 behind something that knows its users, or set " +
+        "HALLEY_INSECURE=1 if that is what you want.",
     );
   }
   const level = env.HALLEY_LOG?.trim() || undefined;
@@ -92,11 +101,22 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     (shared ? undefined : DOWNTIME);
   const hosts = list("HALLEY_HOSTS") ?? (local ? LOOPBACK : undefined);
   const origins = list("HALLEY_ORIGINS");
+  const header = env.HALLEY_PROXY_HEADER?.trim();
+  const hops = number("HALLEY_PROXY_HOPS", 1, 100);
+  const proxy = header ? { header, ...hops && { hops } } : undefined;
+  const quota = (name: string, kinds: readonly string[]) => {
+    const said = kinds.map((kind) => [
+      kind,
+      number(`HALLEY_${name}_${kind.toUpperCase()}`, 1),
+    ]).filter(([, value]) => value !== undefined);
+    return said.length > 0 ? Object.fromEntries(said) : undefined;
+  };
   return {
     host,
     port: number("PORT", 0, 65_535) ?? 8_000,
     local,
     insecure,
+    policy,
     storage,
     log,
     metrics: env.HALLEY_METRICS === "1",
@@ -112,6 +132,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
       reconnectRate: number("HALLEY_RECONNECT_RATE", 1),
       preload: number("HALLEY_PRELOAD"),
       publishTimeout: number("HALLEY_PUBLISH_TIMEOUT"),
+      bodyTimeout: number("HALLEY_BODY_TIMEOUT", 1),
       history: defined({
         frames: number("HALLEY_HISTORY_FRAMES"),
         bytes: number("HALLEY_HISTORY_BYTES"),
@@ -123,9 +144,12 @@ export function readConfig(env: Record<string, string | undefined>): Config {
         message: number("HALLEY_MAX_MESSAGE", 1),
         bytes: number("HALLEY_MAX_BYTES", 1),
         logs: number("HALLEY_MAX_LOGS", 1),
+        connection: quota("CONNECTION", ["publishes", "bytes"]),
+        subject: quota("SUBJECT", QUOTAS),
+        address: quota("ADDRESS", QUOTAS),
       }),
     }),
-    router: { ...(origins && { origins }), ...(hosts && { hosts }) },
+    router: defined({ origins, hosts, proxy }),
     channels: list("HALLEY_CHANNELS") ?? ["hello"],
   };
 }
@@ -140,6 +164,30 @@ function readStorage(
     throw new Error(`${names} are set; messages are kept in one place.`);
   }
   return named[0];
+}
+
+/** Tokens, if a variable says how they are checked. */
+function policyOf(
+  env: Record<string, string | undefined>,
+  list: (name: string) => string[] | undefined,
+): Policy | undefined {
+  const text = (name: string) => env[name]?.trim() || undefined;
+  const options = defined({
+    secret: text("HALLEY_JWT_SECRET"),
+    jwks: text("HALLEY_JWKS_URL"),
+    issuer: text("HALLEY_JWT_ISSUER"),
+    audience: list("HALLEY_JWT_AUDIENCE"),
+    algorithms: list("HALLEY_JWT_ALGORITHMS"),
+    cookie: text("HALLEY_JWT_COOKIE"),
+    ticketSecret: text("HALLEY_TICKET_SECRET"),
+  });
+  if (Object.keys(options).length === 0) return undefined;
+  try {
+    return jwt(options as JwtOptions);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new Error(`HALLEY_JWT_…: ${message} (PROTOCOL.md, N12)`);
+  }
 }
 
 /** Whether an address belongs to this machine alone. */

@@ -6,7 +6,7 @@
 import type { Counts } from "./counts.ts";
 import type { DropReason } from "./errors.ts";
 import { Chunk, type Control } from "./frame.ts";
-import { type Log, mergedOnce, type Reading } from "./log.ts";
+import { type Log, mergedOnce, type Reading, stillAbove } from "./log.ts";
 import { watchedChannel } from "./name.ts";
 import type { Identity } from "./policy.ts";
 import { formatId } from "./position.ts";
@@ -38,8 +38,8 @@ export class Connection {
   readonly id: string;
   /** The secret that reclaims or ends this connection. */
   readonly key: string;
-  /** Who it is, if the policy knows. */
-  readonly identity: Identity | undefined;
+  /** Who it is, if the policy knows; whoever comes back may bring a new token. */
+  identity: Identity | undefined;
   /** The order that `sent` and `cursor` are places in. */
   epoch: string;
   /** Everything of its logs up to here has been handed out. */
@@ -176,7 +176,8 @@ export class Connection {
    * @internal
    */
   beginAt(log: Log, seq: number): void {
-    if (seq > this.sent) (this.#begins ??= new Map()).set(log, seq);
+    // Above `cursor`, not only above `sent`: a `rewind` would go back past it.
+    if (seq > this.cursor) (this.#begins ??= new Map()).set(log, seq);
   }
 
   /**
@@ -186,7 +187,8 @@ export class Connection {
   join(log: Log, fromSent = false): void {
     if (!fromSent) {
       this.flush();
-      if (!this.settle()) this.beginAt(log, this.#host.applied);
+      this.settle();
+      this.beginAt(log, this.#host.applied);
     }
     this.logs.push(log);
   }
@@ -291,13 +293,4 @@ export class Connection {
     if (seq > this.sent) this.sent = seq;
     this.#cuts = stillAbove(this.#cuts, this.sent);
   }
-}
-
-/** The places, as long as one of them lies above `seq`. */
-function stillAbove(
-  places: Map<Log, number> | undefined,
-  seq: number,
-): Map<Log, number> | undefined {
-  for (const place of places?.values() ?? []) if (place > seq) return places;
-  return undefined;
 }

@@ -5,16 +5,22 @@
  * @module
  */
 import type { Hono as HonoApp } from "npm:hono@^4.13.0";
+import type { sign, verify } from "npm:hono@^4.13.0/jwt";
 export { Hono as App } from "npm:hono@^4.13.0";
 export type { Context } from "npm:hono@^4.13.0";
 export { routePath } from "npm:hono@^4.13.0/route";
 export * as v from "npm:valibot@^1.5.0";
 export { customAlphabet } from "npm:nanoid@^6.0.0";
 export { Buffer } from "node:buffer";
-export { createHash } from "node:crypto";
+export { createHash, createPublicKey, hkdfSync } from "node:crypto";
+export { isIP } from "node:net";
 export { setImmediate } from "node:timers";
 import nodeProcess from "node:process";
 export { nodeProcess as process };
+
+/** JSON Web Tokens; loaded when a policy needs them, and by nobody else. */
+export const loadJwt = (): Promise<HonoJwt> =>
+  import("npm:hono@^4.13.0/jwt") as Promise<HonoJwt>;
 
 /** Takes the types off TypeScript; looked up late, as Bun has another way. */
 export async function withoutTypes(code: string): Promise<string> {
@@ -53,3 +59,10 @@ export async function fromNpm(name: string, version: string): Promise<any> {
 
 /** A Hono app. */
 export type Hono = HonoApp;
+
+/** What of `hono/jwt` is used. */
+export interface HonoJwt {
+  readonly sign: typeof sign;
+  readonly verify: typeof verify;
+  readonly decode: (token: string) => { header: unknown; payload: unknown };
+}

@@ -3,7 +3,8 @@
  * @module
  */
 import type { Connection } from "./connection.ts";
-import type { DropReason } from "./errors.ts";
+import type { DrainHost } from "./drain.ts";
+import { codes, type DropReason } from "./errors.ts";
 import type { Node } from "./node.ts";
 
 /**
@@ -24,23 +25,59 @@ export function drop(
   if (connection.ended) return true;
   const { sink } = connection;
   node.remove(connection, reason);
+  const { identity } = connection;
+  if (identity && !codes[reason].retryable) {
+    node.barred.ticket(identity, node.now);
+  }
   connection.sink = undefined;
   sink?.close(reason, after);
   node.events.emit("drop", connection, reason);
   return true;
 }
 
-/** Ends all connections of a subject at this node; how many there were. */
+/**
+ * Ends all connections of a subject at this node; how many there were. For good
+ * means that what the subject was given until now is worth nothing any more.
+ */
 export function dropSubject(
   node: Node,
   subject: string,
   reason: DropReason,
   after?: number,
 ): number {
+  if (!codes[reason].retryable) {
+    node.barred.subject(subject, node.settings.clock.now());
+  }
   let count = 0;
   for (const connection of [...node.connections.values()]) {
     if (connection.identity?.subject !== subject || connection.ended) continue;
     if (drop(node, connection, reason, after)) count++;
   }
   return count;
+}
+
+/** The connections of this node alone, for a drain: other nodes keep theirs. */
+export function endsHere(node: Node): DrainHost {
+  const { connections } = node;
+  return {
+    connections,
+    drop(id, ...how) {
+      try {
+        drop(node, connections.get(id)!, ...how);
+      } catch (error) {
+        // The others are told.
+        node.fail(error);
+      }
+    },
+  };
+}
+
+/** Its identity has ended: it may come back with a new one, and lingers till then. */
+export function expire(connection: Connection): void {
+  connection.flush();
+  const { sink } = connection;
+  // A poll was answered by that.
+  if (!sink) return;
+  connection.unpark(sink);
+  sink.close("token_expired");
 }

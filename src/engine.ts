@@ -15,8 +15,8 @@ import {
   type PublishOptions,
 } from "./channel.ts";
 import type { Connection } from "./connection.ts";
-import { type CloseOptions, Drain, type DrainHost } from "./drain.ts";
-import { drop, dropSubject } from "./drops.ts";
+import { type CloseOptions, Drain } from "./drain.ts";
+import { drop, dropSubject, endsHere } from "./drops.ts";
 import { type DropReason, PushError } from "./errors.ts";
 import type { EngineEvents } from "./events.ts";
 import { readHistory } from "./history.ts";
@@ -237,8 +237,8 @@ export class Engine {
   }
 
   /**
-   * Does what is due at `now`, in ms since 1970: heartbeats, answers to polls,
-   * ends of slow and of absent connections, ages of messages. Its own timer calls
+   * Does what is due at `now`, in ms since 1970: heartbeats, answers to polls, ends
+   * of slow and absent connections, of tokens and of old messages. Its own timer calls
    * it; tests call it with the time they like.
    */
   sweep(now: number = this.node.settings.clock.now()): void {
@@ -262,24 +262,10 @@ export class Engine {
     const { node } = this;
     if (node.drain) node.drain.hurry(options.over);
     else {
-      node.drain = new Drain(this.#here(), node.settings, options);
+      node.drain = new Drain(endsHere(node), node.settings, options);
       node.events.emit("drain", node.connections.size);
     }
     return await (this.#closed ??= this.#end(node.drain));
-  }
-
-  /** For a drain: it leaves alone what other nodes have. */
-  #here(): DrainHost {
-    const { connections } = this;
-    const end: DrainHost["drop"] = (id, ...how) => {
-      try {
-        drop(this.node, connections.get(id)!, ...how);
-      } catch (error) {
-        // The others are told.
-        this.node.fail(error);
-      }
-    };
-    return { connections, drop: end };
   }
 
   async #end(drain: Drain): Promise<void> {

@@ -20,15 +20,18 @@ export type Code =
   | "invalid_channel"
   | "invalid_json"
   | "unauthorized"
+  | "token_expired"
   | "forbidden"
   | "bad_origin"
   | "not_found"
   | "method_not_allowed"
   | "not_acceptable"
+  | "request_timeout"
   | "too_large"
   | "unsupported_type"
   | "invalid_data"
   | "key_reused"
+  | "too_many_requests"
   | "too_many_channels"
   | "too_many_connections"
   | "unavailable"
@@ -47,15 +50,18 @@ export const codes: Readonly<Record<Code, CodeInfo>> = {
   invalid_channel: refusal(400, "The channel name is not valid."),
   invalid_json: refusal(400, "The body is not valid JSON."),
   unauthorized: refusal(401, "This needs a valid identity."),
+  token_expired: refusal(401, "The token has expired; bring a new one.", true),
   forbidden: refusal(403, "This is not allowed."),
   bad_origin: refusal(403, "This origin or host is not allowed."),
   not_found: refusal(404, "There is nothing here."),
   method_not_allowed: refusal(405, "This method is not allowed here."),
   not_acceptable: refusal(406, "None of the accepted types is offered."),
+  request_timeout: refusal(408, "The request took too long.", true),
   too_large: refusal(413, "The message is too large."),
   unsupported_type: refusal(415, "This media type cannot be published."),
   invalid_data: refusal(422, "The data does not fit the channel."),
   key_reused: refusal(422, "This key was used for another body."),
+  too_many_requests: refusal(429, "Too much at once.", true),
   too_many_channels: refusal(429, "Too many channels.", true),
   too_many_connections: refusal(503, "Too many connections.", true),
   unavailable: refusal(503, "The order of messages is out of reach.", true),

@@ -3,6 +3,7 @@
  * wanted, and bodies that end.
  * @module
  */
+import type { TrustedProxy } from "./address.ts";
 import { codes, PushError } from "./errors.ts";
 
 /** A refusal as `application/problem+json` (RFC 9457; PROTOCOL N8). */
@@ -12,7 +13,11 @@ export function problem(error: PushError): Response {
     "cache-control": "no-store",
     "vary": "accept, origin",
   });
-  if (error.status === 401) headers.set("www-authenticate", "Bearer");
+  if (error.status === 401) {
+    const expired = error.code === "token_expired";
+    const challenge = expired ? 'Bearer error="invalid_token"' : "Bearer";
+    headers.set("www-authenticate", challenge);
+  }
   if (error.retryAfter !== undefined || error.status === 503) {
     // Whole seconds, never too early (RFC 9110, 10.2.3).
     const seconds = Math.max(1, Math.ceil((error.retryAfter ?? 1_000) / 1_000));
@@ -27,12 +32,14 @@ export function problem(error: PushError): Response {
   return new Response(JSON.stringify(body), { status: error.status, headers });
 }
 
-/** Who may call from a browser. */
+/** Who may call. */
 export interface Callers {
   /** Origins besides the server's own; `*` is any (default none). */
   readonly origins?: readonly string[];
   /** The names that `Host` may have, without port (default any). */
   readonly hosts?: readonly string[];
+  /** The proxy that says where requests come from (default none is believed). */
+  readonly proxy?: TrustedProxy;
 }
 
 /**
@@ -73,22 +80,28 @@ export function allowOrigin(
   if (origin === null || !originAllowed(request, callers)) return;
   headers.set("access-control-allow-origin", origin);
   // Any origin may read, but only a listed one with the visitor's cookies.
-  if (callers.origins?.includes(origin)) {
+  if (origin !== "*" && callers.origins?.includes(origin)) {
     headers.set("access-control-allow-credentials", "true");
   }
   headers.set("access-control-expose-headers", "retry-after");
 }
 
-/** Answers a preflight (WHATWG Fetch, 3.2.3) or a plain OPTIONS. */
-export function preflight(allow: string): Response {
+/**
+ * Answers a preflight (WHATWG Fetch, 3.2.3) or a plain OPTIONS; `headers` are those
+ * that a page may send.
+ */
+export function preflight(
+  allow: string,
+  headers =
+    "authorization, content-type, idempotency-key, last-event-id, push-key",
+): Response {
   return new Response(null, {
     status: 204,
     headers: {
       allow,
       "vary": "origin",
       "access-control-allow-methods": allow,
-      "access-control-allow-headers":
-        "authorization, content-type, idempotency-key, last-event-id, push-key",
+      "access-control-allow-headers": headers,
       "access-control-max-age": "7200",
     },
   });
@@ -131,13 +144,40 @@ const DRAIN_BYTES = 16_777_216;
 /** How long a refused body is read, in ms. */
 const DRAIN_TIME = 2_000;
 
-/** The text of a body of at most `limit` bytes; else `too_large`. */
+/** How long a body may take to come, in ms, if nothing else is said. */
+const PATIENCE = 30_000;
+
+function timeLimit(end: () => void): () => void {
+  const timer = setTimeout(end, PATIENCE);
+  return () => clearTimeout(timer);
+}
+
+/**
+ * The text of a body of at most `limit` bytes; else `too_large`, or `request_timeout`
+ * if `schedule`, which returns what prevents that, ends it before it is there.
+ */
 export async function readText(
   request: Request,
   limit: number,
+  schedule: (end: () => void) => () => void = timeLimit,
 ): Promise<string> {
   const reader = request.body?.getReader();
   if (!reader) return "";
+  let late = false;
+  const done = schedule(() => {
+    late = true;
+    reader.cancel().catch(() => {});
+  });
+  const text = await readAll(reader, limit).finally(done);
+  // What has come of it is not what was sent.
+  if (late) throw new PushError("request_timeout");
+  return text;
+}
+
+async function readAll(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  limit: number,
+): Promise<string> {
   const parts: Uint8Array[] = [];
   let length = 0;
   for (;;) {

@@ -200,3 +200,12 @@ export function mergeLogs(readings: readonly Reading[]): Chunk {
   }
   return new Chunk(frames);
 }
+
+/** Places in logs, as long as one of them lies above `seq`. */
+export function stillAbove(
+  places: Map<Log, number> | undefined,
+  seq: number,
+): Map<Log, number> | undefined {
+  for (const place of places?.values() ?? []) if (place > seq) return places;
+  return undefined;
+}

@@ -5,6 +5,7 @@
  */
 import type { Frame } from "./frame.ts";
 import { type Bounds, type Follower, Log } from "./log.ts";
+import { Round } from "./round.ts";
 import { ALL, isPattern, matches, patternsOf, watchedChannel } from "./name.ts";
 
 /** How many logs are looked at for the largest, each time room is needed. */
@@ -34,8 +35,10 @@ export class Logs {
   readonly #logs = new Map<string, Log>();
   /** Logs that nobody follows, least recently used first. */
   readonly #idle = new Set<Log>();
+  readonly #idleRound = new Round(this.#idle);
   /** The floors of logs that were dropped whole, oldest first. */
   readonly #floors = new Map<string, number>();
+  readonly #floorRound = new Round(this.#floors);
   /** The channels whose joins and leaves somebody wants to see. */
   readonly watched: Set<string> = new Set();
   #patterns = 0;
@@ -59,9 +62,9 @@ export class Logs {
     return this.#logs.size;
   }
 
-  /** Whether another log can be made: one that nobody follows makes room. */
-  get full(): boolean {
-    return this.#logs.size >= this.#limits.logs && this.#idle.size === 0;
+  /** Whether `count` more can be followed: those that nobody follows make room. */
+  fits(count: number): boolean {
+    return this.#logs.size - this.#idle.size + count <= this.#limits.logs;
   }
 
   /** The names of the channels whose logs are held. */
@@ -181,11 +184,9 @@ export class Logs {
     if (floor <= this.floor) return;
     this.#floors.set(log.name, floor);
     if (this.#floors.size <= this.#limits.logs) return;
-    for (const [name, oldest] of this.#floors) {
-      this.#floors.delete(name);
-      this.floor = Math.max(this.floor, oldest);
-      return;
-    }
+    const [name, oldest] = this.#floorRound.oldest()!;
+    this.#floors.delete(name);
+    this.floor = Math.max(this.floor, oldest);
   }
 
   /** Another order begins at `floor`: nothing of the former one stays. */
@@ -233,8 +234,9 @@ export class Logs {
   }
 
   #evict(except: Log): boolean {
-    for (const log of this.#idle) {
-      if (log === except || log.pins > 0) continue;
+    for (let looks = this.#idle.size; looks >= 0; looks--) {
+      const log = this.#idleRound.next();
+      if (!log || log === except || log.pins > 0) continue;
       this.drop(log);
       return true;
     }

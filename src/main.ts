@@ -4,6 +4,7 @@
  * `bun run`; for `deno run`, which serves nothing by itself, there is `start.ts`.
  * @module
  */
+import { peerOf } from "./address.ts";
 import { isLoopback, readConfig } from "./config.ts";
 import { App, process } from "./deps.ts";
 import { createEngine } from "./engine.ts";
@@ -14,6 +15,7 @@ import { servePage } from "./page/serve.ts";
 import type { Policy } from "./policy.ts";
 import { healthz, readyz } from "./probes.ts";
 import { metrics } from "./prometheus.ts";
+import { bayeux } from "./protocol/bayeux.ts";
 import { comet4j } from "./protocol/comet4j.ts";
 import { createRouter, mountAll } from "./router.ts";
 import { openBackplane } from "./storage.ts";
@@ -24,14 +26,17 @@ const GRACE = 1_000;
 const everybody: Policy = { allow: () => true };
 const config = await attempt(() => readConfig(process.env));
 const log = config.log && jsonLogger(config.log);
-const protocols = await attempt(() => [comet4j({ channels: config.channels })]);
+const protocols = await attempt(() => [
+  bayeux(),
+  comet4j({ channels: config.channels }),
+]);
 const engine = await attempt(async () => {
   const backplane = await openBackplane(config);
   return createEngine({
     ...config.engine,
     ...(backplane && { backplane }),
     ...(log && { log }),
-    policy: everybody,
+    policy: config.policy ?? everybody,
   });
 });
 const read = metrics(engine);
@@ -39,7 +44,7 @@ const app = new App()
   .get("/healthz", healthz())
   .get("/readyz", readyz(engine))
   .get("/metrics", async (c, next) => {
-    const address = remoteAddress(c.req.raw, c.env);
+    const address = peerOf(c.req.raw, c.env);
     const foreign = address !== undefined && !isLoopback(address);
     return foreign && !config.metrics ? await next() : await read();
   })
@@ -76,9 +81,11 @@ export default {
   reusePort: false,
   fetch(request, env) {
     // `deno serve` listens where its own --host says, whatever HOST is.
-    const address = remoteAddress(request, env);
-    if (!config.insecure && address !== undefined && !isLoopback(address)) {
-      const detail = "This server is for its own machine; see HALLEY_INSECURE.";
+    const address = peerOf(request, env);
+    const open = config.insecure || config.policy !== undefined;
+    if (!open && address !== undefined && !isLoopback(address)) {
+      const detail =
+        "This server is for its own machine; see HALLEY_JWT_SECRET.";
       return problem(new PushError("forbidden", detail));
     }
     return app.fetch(request, env as Record<string, unknown> | undefined);
@@ -98,7 +105,9 @@ async function attempt<T>(make: () => T | Promise<T>): Promise<T> {
 /** What people read when it listens. */
 function banner(port: number): string {
   const url = `http://${config.host}:${port}/push`;
-  const publish = config.local
+  const publish = config.policy
+    ? "Tokens say who may listen and publish"
+    : config.local
     ? "Anyone on this machine may publish"
     : "ANYONE WHO REACHES THIS ADDRESS MAY PUBLISH (HALLEY_INSECURE=1)";
   return `Halley at ${url}
@@ -114,14 +123,6 @@ export function greet(port: number = config.port): void {
   const fields = { level: "info", event: "listen", hostname, port } as const;
   if (log) log({ time: Date.now(), ...fields });
   else console.log(banner(port));
-}
-
-function remoteAddress(request: Request, env: unknown): string | undefined {
-  const { remoteAddr, requestIP } = (env ?? {}) as {
-    remoteAddr?: { hostname?: string };
-    requestIP?(request: Request): { address: string } | null;
-  };
-  return remoteAddr?.hostname ?? requestIP?.call(env, request)?.address;
 }
 
 let leaving = false;

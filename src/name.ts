@@ -85,6 +85,17 @@ export function matches(pattern: string, name: string): boolean {
   return pattern.endsWith("**") || !name.includes("/", prefix.length);
 }
 
+/**
+ * Whether what is granted for `grant`, a channel or a pattern, is granted for
+ * `name`: for a pattern, whether every channel it matches is covered.
+ */
+export function covers(grant: string, name: string): boolean {
+  if (grant === name) return true;
+  if (!isPattern(name)) return matches(grant, name);
+  if (!grant.endsWith("**")) return false;
+  return !name.startsWith("$") && name.startsWith(grant.slice(0, -2));
+}
+
 /** Every pattern that covers the channel `name`: two more than it has slashes. */
 export function patternsOf(name: string): string[] {
   if (name.startsWith("$")) return [];

@@ -14,9 +14,9 @@ let instance: string | undefined;
 const LISTEN = 2_000;
 
 const ADVICE =
-  "memory() reaches one process only, so clients of one engine hear nothing " +
-  "of what is published at the other. Run one engine, or give all of them a " +
-  "backplane that they share.";
+  "This backplane reaches one process only, so clients of one engine hear " +
+  "nothing of what is published at the other. Run one engine, or give all of " +
+  "them a backplane that they share.";
 
 /**
  * Calls `found` with an `Error` if there is such an engine, or if the platform is

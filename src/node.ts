@@ -4,6 +4,7 @@
  * @module
  */
 import type { Backplane } from "./backplane.ts";
+import { Barred } from "./barred.ts";
 import type { Connection, Host } from "./connection.ts";
 import { Counts } from "./counts.ts";
 import type { Drain } from "./drain.ts";
@@ -15,6 +16,7 @@ import { Flush, type FlushHost } from "./flush.ts";
 import { type Chunk, Control, type Frame } from "./frame.ts";
 import type { Log } from "./log.ts";
 import { Logs } from "./logs.ts";
+import { Meters } from "./meter.ts";
 import { ALL, NODES, privateLog, watchedChannel } from "./name.ts";
 import type { Settings } from "./options.ts";
 import { formatId } from "./position.ts";
@@ -40,6 +42,8 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
   readonly counts: Counts = new Counts();
   readonly connections: Map<string, Connection> = new Map();
   readonly merged: Map<string, Chunk> = new Map();
+  readonly barred: Barred = new Barred();
+  readonly meters: Meters;
   readonly feed: Feed;
   readonly recovery: Recovery;
   readonly health: Health;
@@ -65,6 +69,7 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
     this.settings = settings;
     this.now = settings.clock.now();
     this.logs = new Logs(settings.history, settings.limits);
+    this.meters = new Meters(settings.limits, () => settings.clock.now());
     this.recovery = new Recovery(this, backplane);
     this.health = new Health(this, backplane);
     this.#flush = new Flush(this);
@@ -245,6 +250,7 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
   follow(connection: Connection, log: Log, fromSent = false): void {
     connection.join(log, fromSent);
     this.logs.follow(log, connection, this.applied);
+    if (!log.name.startsWith("$")) this.meters.follow(connection, 1);
   }
 
   /** Makes `connection` follow `log` no more. */
@@ -253,6 +259,7 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
     this.logs.unfollow(log, connection);
     if (log.name === privateLog(connection.id)) this.logs.drop(log);
     if (log.name.startsWith("$")) return;
+    this.meters.follow(connection, -1);
     this.events.emit("unsubscribe", connection, log.name);
   }
 
@@ -262,6 +269,7 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
     this.counts.drops.add(reason);
     this.connections.delete(connection.id);
     for (const log of [...connection.logs]) this.unfollow(connection, log);
+    this.meters.leave(connection);
   }
 
   away(connection: Connection): void {

@@ -7,6 +7,26 @@ import type { Bounds } from "./log.ts";
 import type { Logger } from "./logger.ts";
 import type { Policy } from "./policy.ts";
 
+/**
+ * What one connection, subject or address may use. Of what is counted per second,
+ * five seconds' worth may be used at once.
+ */
+export interface Quota {
+  /** Connections, away ones included. */
+  readonly connections: number;
+  /** Channels and patterns that its connections follow, in all. */
+  readonly channels: number;
+  /**
+   * Requests per second that open a stream, or a poll without its key, or ask for
+   * a ticket or for who is there.
+   */
+  readonly opens: number;
+  /** Messages published over HTTP, per second. */
+  readonly publishes: number;
+  /** Bytes published over HTTP, per second. */
+  readonly bytes: number;
+}
+
 /** What an engine takes on at most; beyond it, newcomers are refused. */
 export interface Limits {
   /** Connections in all, away ones and stalled responses included (100,000). */
@@ -19,7 +39,18 @@ export interface Limits {
   readonly bytes: number;
   /** Number of logs (100,000). */
   readonly logs: number;
+  /** Of a publisher that sends its key: 1,000 messages and 16 MiB a second. */
+  readonly connection: Pick<Quota, "publishes" | "bytes">;
+  /** Of everybody with the same subject: the same, and 1,000 connections. */
+  readonly subject: Quota;
+  /** Of everybody at an address: no limit, as it may be a proxy's. */
+  readonly address: Quota;
 }
+
+/** Some limits; the others have their defaults. */
+export type LimitsOptions = {
+  readonly [Name in keyof Limits]?: Partial<Limits[Name]>;
+};
 
 /** The time an engine goes by; tests have their own. */
 export interface Clock {
@@ -38,13 +69,15 @@ export interface EngineOptions {
   /** What each log holds (default 1,024 messages, 1 MiB, 300,000 ms). */
   readonly history?: Partial<Bounds>;
   /** What it takes on at most. */
-  readonly limits?: Partial<Limits>;
+  readonly limits?: LimitsOptions;
   /** The longest silence on a stream, in ms (default 20,000). */
   readonly heartbeat?: number;
   /** How long a connection may be away before it is dropped, in ms (30,000). */
   readonly linger?: number;
   /** How long a stream may have no room before it is closed, in ms (30,000). */
   readonly writeTimeout?: number;
+  /** How long the body of a request may take to come, in ms (30,000). */
+  readonly bodyTimeout?: number;
   /**
    * How many of the newest messages a starting node reads before it serves anyone
    * (default 10,000), so that those who resume after a restart find them there.
@@ -75,6 +108,7 @@ export interface Settings {
   readonly heartbeat: number;
   readonly linger: number;
   readonly writeTimeout: number;
+  readonly bodyTimeout: number;
   readonly preload: number;
   readonly publishTimeout: number;
   readonly maxAge: number;
@@ -102,6 +136,9 @@ export function settingsOf(options: EngineOptions): Settings {
     message: count("limits.message", options.limits?.message, 262_144, 1),
     bytes: count("limits.bytes", options.limits?.bytes, 268_435_456, 1),
     logs: count("limits.logs", options.limits?.logs, 100_000, 1),
+    connection: quotaOf("connection", options.limits?.connection, PUBLISHER),
+    subject: quotaOf("subject", options.limits?.subject, SUBJECT),
+    address: quotaOf("address", options.limits?.address, NO_QUOTA),
   };
   return {
     history,
@@ -109,11 +146,38 @@ export function settingsOf(options: EngineOptions): Settings {
     heartbeat: count("heartbeat", options.heartbeat, 20_000, 100),
     linger: count("linger", options.linger, 30_000),
     writeTimeout: count("writeTimeout", options.writeTimeout, 30_000, 1),
+    bodyTimeout: count("bodyTimeout", options.bodyTimeout, 30_000, 1),
     preload: count("preload", options.preload, 10_000),
     publishTimeout: count("publishTimeout", options.publishTimeout, 0),
     maxAge: count("maxAge", options.maxAge, 0),
     reconnectRate: count("reconnectRate", options.reconnectRate, 1_000, 1),
     clock: options.clock ?? systemClock,
+  };
+}
+
+const NO_QUOTA: Quota = {
+  connections: Infinity,
+  channels: Infinity,
+  opens: Infinity,
+  publishes: Infinity,
+  bytes: Infinity,
+};
+const PUBLISHER: Quota = { ...NO_QUOTA, publishes: 1_000, bytes: 16_777_216 };
+const SUBJECT: Quota = { ...PUBLISHER, connections: 1_000 };
+
+function quotaOf(
+  name: string,
+  quota: Partial<Quota> = {},
+  otherwise: Quota,
+): Quota {
+  const of = (kind: keyof Quota, least: number) =>
+    count(`limits.${name}.${kind}`, quota[kind], otherwise[kind], least);
+  return {
+    connections: of("connections", 0),
+    channels: of("channels", 0),
+    opens: of("opens", 0.001),
+    publishes: of("publishes", 0.001),
+    bytes: of("bytes", 1),
   };
 }
 

@@ -11,6 +11,12 @@ export interface Identity {
   readonly subject: string;
   /** Whatever else the policy wants to remember, such as a token's claims. */
   readonly claims?: unknown;
+  /** When it ends, in ms since 1970: then its client must bring a new one (N12). */
+  readonly expires?: number;
+  /** When it was given, in ms since 1970: a later `drop` of its subject ends it. */
+  readonly issued?: number;
+  /** The key of the one connection that it is for, as with a ticket (N12). */
+  readonly key?: string;
 }
 
 /**
@@ -42,6 +48,11 @@ export interface Policy {
     name: string,
     identity: Identity | undefined,
   ): MaybePromise<boolean>;
+  /**
+   * Makes a ticket: a short text that `identify` takes for `identity` when it comes
+   * as `ticket=` in the query, and for one connection only (N12).
+   */
+  ticket?(identity: Identity): MaybePromise<string>;
 }
 
 /**

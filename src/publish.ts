@@ -2,11 +2,12 @@
  * `POST`: a message for a channel, for one connection or for all; a goodbye.
  * @module
  */
-import { type Call, demand } from "./call.ts";
+import { type Call, demand, identify } from "./call.ts";
 import type { Engine } from "./engine.ts";
 import { PushError } from "./errors.ts";
 import { drain, readText } from "./http.ts";
 import { idOfKey } from "./key.ts";
+import type { Who } from "./meter.ts";
 import type { Identity } from "./policy.ts";
 import { LeaveRequest, parse, PublishRequest } from "./wire.ts";
 
@@ -20,14 +21,20 @@ export async function publish(call: Call): Promise<Response> {
     idempotencyKey: request.headers.get("idempotency-key") ?? undefined,
   });
   const { channel, to } = asked;
-  const identity = await engine.policy.identify?.(request);
+  const { meters } = engine.node;
+  const { address } = call;
+  meters.take("publishes", { address });
+  const identity = await identify(engine, request);
   const action = to === undefined ? "publish" : to === "*" ? "sendAll" : "send";
   await demand(engine, action, channel, identity);
-  const data = await readData(call, engine.node.settings.limits.message);
+  const from = publisher(engine, asked.key, identity);
+  const who = { connection: from, subject: identity?.subject };
+  meters.take("publishes", who);
+  const data = await readData(call, { ...who, address });
   const key = asked.idempotencyKey;
   const options = {
     key: key && `${identity?.subject ?? ""}\n${key}`,
-    from: publisher(engine, asked.key, identity),
+    from,
   };
   const id = to === undefined
     ? await engine.publish(channel, data, options)
@@ -38,8 +45,8 @@ export async function publish(call: Call): Promise<Response> {
 }
 
 async function readData(
-  { request, reread }: Call,
-  limit: number,
+  { engine, request, reread }: Call,
+  who: Who,
 ): Promise<unknown> {
   const type = (request.headers.get("content-type") ?? "text/plain")
     .split(";")[0]!.trim().toLowerCase();
@@ -50,9 +57,15 @@ async function readData(
   ) {
     throw new PushError("unsupported_type", `${type} is not JSON or text.`);
   }
-  const text = request.bodyUsed
-    ? await reread()
-    : await readText(request, limit);
+  const { meters, settings: { limits, bodyTimeout, clock } } = engine.node;
+  // Whoever has used up all is refused at once; how long it is shows the reading.
+  meters.take("bytes", who, 0);
+  const text = request.bodyUsed ? await reread() : await readText(
+    request,
+    limits.message,
+    (end) => clock.schedule(end, bodyTimeout),
+  );
+  meters.take("bytes", who, text.length);
   if (!json) return text;
   try {
     return JSON.parse(text);
@@ -81,9 +94,23 @@ function publisher(
 /** N9: says goodbye; a key that is nobody's, or somebody else's, changes nothing. */
 export async function leave({ engine, request, key }: Call): Promise<Response> {
   const asked = parse(LeaveRequest, { key });
-  const identity = await engine.policy.identify?.(request);
+  const identity = await identify(engine, request);
   const id = publisher(engine, asked.key, identity);
   if (id !== undefined) engine.drop(id, "left");
   await drain(request);
   return new Response(null, { status: 204 });
+}
+
+/** N12: gives a ticket to whoever has a token. */
+export async function ticket(
+  { engine, request, address }: Call,
+): Promise<Response> {
+  const { policy, node } = engine;
+  node.meters.take("opens", { address });
+  if (!policy.ticket) throw new PushError("not_found", "No tickets here.");
+  const identity = await identify(engine, request);
+  if (!identity) throw new PushError("unauthorized");
+  const answer = { ticket: await policy.ticket(identity) };
+  await drain(request);
+  return Response.json(answer, { headers: { "cache-control": "no-store" } });
 }

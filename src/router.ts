@@ -2,6 +2,7 @@
  * The native protocol over HTTP: request → schema → policy → engine → transport.
  * @module
  */
+import { addressOf } from "./address.ts";
 import { takeApart } from "./call.ts";
 import { App, type Context, type Hono, routePath } from "./deps.ts";
 import type { Engine } from "./engine.ts";
@@ -17,7 +18,7 @@ import {
   problem,
 } from "./http.ts";
 import type { Protocol } from "./protocol.ts";
-import { leave, publish } from "./publish.ts";
+import { leave, publish, ticket } from "./publish.ts";
 import { presence, subscribe, wantsEvents } from "./subscribe.ts";
 import { streamHeaders } from "./transport/stream.ts";
 
@@ -71,7 +72,7 @@ export function mountAll(
 }
 
 function methodsOf(path: string): string {
-  if (path === "$leave") return "POST, OPTIONS";
+  if (path === "$leave" || path === "$ticket") return "POST, OPTIONS";
   if (path === "$presence") return "GET, HEAD, OPTIONS";
   return "GET, HEAD, POST, OPTIONS";
 }
@@ -86,13 +87,16 @@ async function answer(
   const { path, query } = takeApart(request.url, routePath(c));
   const key = request.headers.get("push-key") ?? query.get("key") ?? undefined;
   const reread = () => c.req.text();
-  const call = { engine, request, path, query, key, reread };
+  const address = engine.node.meters.byAddress
+    ? addressOf(request, c.env, options.proxy)
+    : undefined;
+  const call = { engine, request, path, query, address, key, reread };
   switch (request.method) {
     case "OPTIONS":
       return preflight(methodsOf(path));
     case "GET":
     case "HEAD":
-      if (path === "$leave") break;
+      if (path === "$leave" || path === "$ticket") break;
       if (path === "$presence") return await presence(call);
       return await subscribe(call, c.env);
     case "POST":
@@ -104,6 +108,7 @@ async function answer(
         );
       }
       if (path === "$leave") return await leave(call);
+      if (path === "$ticket") return await ticket(call);
       return await publish(call);
   }
   const error = new PushError("method_not_allowed");
@@ -123,8 +128,16 @@ function refuse(engine: Engine, request: Request, thrown: unknown): Response {
     error = new PushError("internal");
   }
   engine.node.refused(error);
-  // A 503 or 429 would kill a bare EventSource for ever (seen in Chromium).
-  if (!error.retryable || !wantsEvents(request)) return problem(error);
+  const events = wantsEvents(request);
+  // It asks no more (WHATWG HTML, 9.2.3).
+  if (events && error.code === "kicked") {
+    return new Response(null, { status: 204 });
+  }
+  // A 503 or 429 would kill a bare EventSource for ever (seen in Chromium); one
+  // whose token has expired has no other, so it is to end.
+  if (!error.retryable || error.status === 401 || !events) {
+    return problem(error);
+  }
   // A node that goes away spreads those who come back by itself.
   const told = error.code === "shutdown" && engine.node.drain;
   const spread = told ? 0 : reconnectDelay();

@@ -3,13 +3,14 @@
  * @module
  */
 import { checkChannels } from "./arrival.ts";
-import { type Call, demand } from "./call.ts";
+import { type Call, demand, identify } from "./call.ts";
 import type { Present } from "./channel.ts";
 import type { Connection } from "./connection.ts";
 import { PushError } from "./errors.ts";
 import { ndjson, sse } from "./frame.ts";
 import { liftIdleLimit, negotiate } from "./http.ts";
 import { idOfKey } from "./key.ts";
+import type { Identity } from "./policy.ts";
 import { poll, POLL_HEADERS } from "./transport/poll.ts";
 import { stream, streamHeaders } from "./transport/stream.ts";
 import {
@@ -29,20 +30,28 @@ const TRANSPORTS: Record<string, Transport> = {
 
 /** N1, N5, N6: parks the request, or answers it at once. */
 export async function subscribe(call: Call, env: unknown): Promise<Response> {
-  const { engine, request, path, query, key } = call;
+  const { engine, request, path, query } = call;
   const channels = query.getAll("channel");
   const asked = parse(SubscribeRequest, {
     channel: path === "" ? channels : [path, ...channels],
     since: request.headers.get("last-event-id") || query.get("since") ||
       undefined,
-    key,
+    key: call.key,
     wait: query.get("wait") ?? undefined,
     presence: query.get("presence") ?? undefined,
     transport: query.get("transport") ?? undefined,
   });
   const transport = asked.transport ?? transportOf(request);
   const wait = asked.since === undefined ? 0 : asked.wait ?? DEFAULT_WAIT;
-  const identity = await engine.policy.identify?.(request);
+  const { address } = call;
+  const { meters } = engine.node;
+  // A poll that comes back opens nothing.
+  const opens = transport !== "poll" || call.key === undefined ||
+    !engine.connections.has(idOfKey(call.key));
+  if (opens) meters.take("opens", { address });
+  const identity = await identify(engine, request);
+  if (opens) meters.take("opens", { subject: identity?.subject });
+  const key = keyOf(call, identity);
   const reads = asked.since === "earliest" ||
     (transport === "poll" && wait === 0 && asked.since !== undefined);
   // A resume that names no channels asks for those it has.
@@ -63,9 +72,31 @@ export async function subscribe(call: Call, env: unknown): Promise<Response> {
   }
   if (request.method === "HEAD") return head(transport);
   return await engine.connect(
-    { channels: asked.channel, key, since: asked.since, watch, identity },
-    (connection) => park(call, env, connection, transport, wait, asked.since),
+    {
+      channels: asked.channel,
+      key,
+      since: asked.since,
+      watch,
+      identity,
+      address,
+    },
+    (connection) =>
+      park({ ...call, key }, env, connection, transport, wait, asked.since),
   );
+}
+
+/** The key of the connection that is asked for: a ticket is for one only (N12). */
+function keyOf(
+  { engine, request, key }: Call,
+  identity: Identity | undefined,
+): string | undefined {
+  if (identity?.key === undefined) return key;
+  // Whoever had it open comes back with the id of what it had last.
+  const known = engine.connections.get(idOfKey(identity.key));
+  if (known?.sink && !request.headers.has("last-event-id")) {
+    throw new PushError("forbidden", "The ticket has been used.");
+  }
+  return key ?? identity.key;
 }
 
 function park(
@@ -96,6 +127,8 @@ function transportOf(request: Request): Transport {
 /** Whether a refusal has to be told as an event stream (N8). */
 export function wantsEvents(request: Request): boolean {
   if (request.method !== "GET") return false;
+  // Who is there comes as JSON alone (N11).
+  if (/^[^?#]*\/(\$|%24)presence([?#]|$)/.test(request.url)) return false;
   const asked = /[?&]transport=([a-z]*)/.exec(request.url)?.[1];
   if (asked !== undefined) return asked === "sse";
   const accept = request.headers.get("accept");
@@ -111,10 +144,11 @@ function head(transport: Transport): Response {
 
 /** N11: who follows some channels. */
 export async function presence(
-  { engine, request, query }: Call,
+  { engine, request, query, address }: Call,
 ): Promise<Response> {
+  engine.node.meters.take("opens", { address });
   const asked = parse(PresenceRequest, { channel: query.getAll("channel") });
-  const identity = await engine.policy.identify?.(request);
+  const identity = await identify(engine, request);
   const present: Record<string, Present[]> = Object.create(null);
   for (const name of asked.channel) {
     await demand(engine, "presence", name, identity);

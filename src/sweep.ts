@@ -2,7 +2,7 @@
  * What is due on a node from time to time, done in one pass over its connections.
  * @module
  */
-import { drop } from "./drops.ts";
+import { drop, expire } from "./drops.ts";
 import type { Node } from "./node.ts";
 
 /**
@@ -13,10 +13,14 @@ export function sweep(node: Node, now: number): void {
   node.now = now;
   node.merged.clear();
   node.counts.behind = 0;
+  node.barred.sweep(now);
+  node.meters.sweep();
   for (const connection of node.connections.values()) {
     if (connection.sink) {
       try {
-        connection.sink.sweep(now);
+        const { expires = Infinity } = connection.identity ?? {};
+        if (now >= expires) expire(connection);
+        else connection.sink.sweep(now);
       } catch (error) {
         // The others have their turn.
         node.fail(error);

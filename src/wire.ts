@@ -147,6 +147,9 @@ export const PollAnswer = v.strictObject({
 /** The answer to a publish (N7). */
 export const PublishAnswer = v.strictObject({ id: Id });
 
+/** The answer to `POST base/$ticket` (N12). */
+export const TicketAnswer = v.strictObject({ ticket: v.string() });
+
 /** A refusal (N8; RFC 9457). */
 export const Problem = v.strictObject({
   title: v.string(),

@@ -1,7 +1,14 @@
 /** A client connects or comes back: N6, O3, O10. */
-import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
+import { subscribe, unsubscribe } from "../src/arrival.ts";
 import { createEngine } from "../src/engine.ts";
 import type { EngineOptions } from "../src/options.ts";
+import { PushError } from "../src/errors.ts";
 import { idOfKey, newKey } from "../src/key.ts";
 import { HandBackplane } from "./hand_backplane.ts";
 import { manualClock, test } from "./harness.ts";
@@ -171,4 +178,42 @@ test("connect() twice at once with one key gives one connection", async () => {
   ]);
   assertStrictEquals(one, two);
   assertEquals(happened.filter((event) => event === "connect").length, 1);
+});
+
+test("subscribe() adds channels from the present on, and what it has already changes nothing", async () => {
+  const { engine, happened } = setup();
+  const connection = await engine.connect({ channels: [], bare: true });
+  await engine.publish("a", 1);
+  subscribe(engine.node, connection, ["a", "b/*", "a"]);
+  subscribe(engine.node, connection, ["a"]);
+  assertEquals(connection.channels, ["a", "b/*"]);
+  assertEquals(happened, ["connect", "subscribe a", "subscribe b/*"]);
+  const recorder = new Recorder(connection);
+  await engine.publish("a", 2);
+  recorder.flush();
+  assertEquals(recorder.got, [2]);
+});
+
+test("subscribe() refuses too many channels and wrong names, and changes nothing", async () => {
+  const { engine, happened } = setup({ limits: { channels: 2 } });
+  const connection = await engine.connect({ channels: ["a"] });
+  for (const names of [["b", "c"], ["a/../b"], ["b", "$all"]]) {
+    assertThrows(() => subscribe(engine.node, connection, names), PushError);
+  }
+  assertEquals(connection.channels, ["a"]);
+  assertEquals(happened, ["subscribe a", "connect"]);
+});
+
+test("unsubscribe() takes away what is named and followed, but not what is its own", async () => {
+  const { engine, happened } = setup();
+  const connection = await engine.connect({ channels: ["a", "b"] });
+  await engine.sendTo(connection.id, "x", 1);
+  const own = [`$${connection.id}`, "$all"];
+  unsubscribe(engine.node, connection, ["b", "c", ...own]);
+  assertEquals(connection.channels, ["a"]);
+  assertEquals(happened.at(-1), "unsubscribe b");
+  const recorder = new Recorder(connection);
+  await engine.sendToAll("x", 2);
+  recorder.flush();
+  assertEquals(recorder.got, [1, 2]);
 });

@@ -72,6 +72,34 @@ test("readConfig() takes the one place that messages are kept in", () => {
   );
 });
 
+test("readConfig() takes quotas and the proxy that is believed", () => {
+  const { engine, router } = readConfig({
+    HALLEY_BODY_TIMEOUT: "1001",
+    HALLEY_CONNECTION_PUBLISHES: "1",
+    HALLEY_CONNECTION_BYTES: "2",
+    HALLEY_SUBJECT_CONNECTIONS: "3",
+    HALLEY_SUBJECT_CHANNELS: "4",
+    HALLEY_SUBJECT_OPENS: "5",
+    HALLEY_SUBJECT_PUBLISHES: "6",
+    HALLEY_SUBJECT_BYTES: "7",
+    HALLEY_ADDRESS_CONNECTIONS: "8",
+    HALLEY_ADDRESS_OPENS: "9",
+    HALLEY_PROXY_HEADER: "x-forwarded-for",
+    HALLEY_PROXY_HOPS: "2",
+  });
+  assertEquals(engine.bodyTimeout, 1_001);
+  assertEquals(engine.limits, {
+    connection: { publishes: 1, bytes: 2 },
+    subject: { connections: 3, channels: 4, opens: 5, publishes: 6, bytes: 7 },
+    address: { connections: 8, opens: 9 },
+  });
+  assertEquals(router.proxy, { header: "x-forwarded-for", hops: 2 });
+  const { proxy } = readConfig({ HALLEY_PROXY_HEADER: "x-real-ip" }).router;
+  assertEquals(proxy, { header: "x-real-ip" });
+  const zero = () => readConfig({ HALLEY_ADDRESS_OPENS: "0" });
+  assertThrows(zero, Error, "HALLEY_ADDRESS_OPENS");
+});
+
 test("readConfig() takes lists of origins and hosts, separated by commas", () => {
   const { router } = readConfig({
     HALLEY_ORIGINS: " https://a.example , https://b.example,",
@@ -124,6 +152,41 @@ test("readConfig() refuses a public host unless HALLEY_INSECURE says so", () => 
     const config = readConfig({ HOST, HALLEY_INSECURE: "1" });
     assertEquals([config.local, config.insecure], [false, true]);
     assertEquals(config.router, {}, "any Host header");
+  }
+});
+
+test("readConfig() makes a policy of tokens, and then listens wherever HOST says", () => {
+  assertEquals(readConfig({}).policy, undefined);
+  const jwks = "https://issuer.example/jwks.json";
+  const secret = "s".repeat(64);
+  const more = {
+    HALLEY_JWT_ISSUER: "https://issuer.example",
+    HALLEY_JWT_AUDIENCE: "push, pull",
+    HALLEY_JWT_COOKIE: "__Host-token",
+  };
+  for (
+    const env of [
+      { HALLEY_JWT_SECRET: secret },
+      { ...more, HALLEY_JWT_SECRET: secret, HALLEY_JWT_ALGORITHMS: "HS512" },
+      { ...more, HALLEY_JWKS_URL: jwks, HALLEY_TICKET_SECRET: secret },
+    ]
+  ) {
+    const { policy, local, insecure } = readConfig({ HOST: "0.0.0.0", ...env });
+    assert(policy?.identify && policy.allow && policy.ticket);
+    assertEquals([local, insecure], [false, false]);
+  }
+});
+
+test("readConfig() says what is wrong with what it is told of tokens", () => {
+  const wrong: [env: Record<string, string>, says: string][] = [
+    [{ HALLEY_JWT_SECRET: "short" }, "secret has 5 bytes"],
+    [{ HALLEY_JWT_AUDIENCE: "push" }, "secret, publicKey or jwks"],
+    [{ HALLEY_JWKS_URL: "nowhere" }, "HALLEY_JWT_…"],
+    [{ HALLEY_JWKS_URL: "https://a", HALLEY_JWT_ALGORITHMS: "HS256" }, "HS256"],
+    [{ HALLEY_JWKS_URL: "https://a", HALLEY_JWT_COOKIE: "x" }, "__Host-"],
+  ];
+  for (const [env, says] of wrong) {
+    assertThrows(() => readConfig(env), Error, says);
   }
 });
 

@@ -223,6 +223,19 @@ test("join() brings it as far as it can go, then follows the new log (O10)", () 
   assertEquals(recorder.got, [2, 3, 4]);
 });
 
+test("rewind() goes back past nothing that was joined meanwhile", () => {
+  const small = new SmallNode();
+  const connection = small.connection("a");
+  small.publish("a", "b");
+  assertEquals(seqs(chunkOf(connection).frames), [1]);
+  assertEquals(connection.next(), undefined);
+  small.node.follow(connection, small.node.logs.open("b"));
+  small.publish("b");
+  connection.rewind();
+  assertEquals(connection.cursor, 0);
+  assertEquals(seqs(chunkOf(connection).frames), [1, 3]);
+});
+
 test("join() lets a lagging one follow from the present on (O10)", () => {
   const small = new SmallNode();
   const connection = small.connection("a");

@@ -12,15 +12,18 @@ test("codes have the statuses that the protocol names, and a sentence each", () 
     "invalid_channel 400",
     "invalid_json 400",
     "unauthorized 401",
+    "token_expired 401",
     "forbidden 403",
     "bad_origin 403",
     "not_found 404",
     "method_not_allowed 405",
     "not_acceptable 406",
+    "request_timeout 408",
     "too_large 413",
     "unsupported_type 415",
     "invalid_data 422",
     "key_reused 422",
+    "too_many_requests 429",
     "too_many_channels 429",
     "too_many_connections 503",
     "unavailable 503",
@@ -41,6 +44,9 @@ test("codes have the statuses that the protocol names, and a sentence each", () 
 test("codes say whether coming back can help", () => {
   const retryable = Object.entries(codes).filter(([, info]) => info.retryable);
   assertEquals(retryable.map(([code]) => code), [
+    "token_expired",
+    "request_timeout",
+    "too_many_requests",
     "too_many_channels",
     "too_many_connections",
     "unavailable",

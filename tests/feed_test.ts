@@ -112,3 +112,66 @@ test("a feed that is stopped takes nothing, and does not ask again", async () =>
   assertEquals([heard(), backplane.asked.length], [[], 1]);
   assertEquals(backplane.listener, undefined);
 });
+
+/** A feed over what is there already, which begins so many messages back. */
+function late(held: number, preload: number) {
+  const backplane = new HandBackplane();
+  for (let i = 0; i < held; i++) backplane.add("a");
+  const told: string[] = [];
+  const feed: Feed = new Feed(backplane, {
+    append: ({ seq }) => void told.push(`append ${seq} in "${feed.epoch}"`),
+    appended: () => {},
+    renewed: () => void told.push(`renewed at ${feed.applied}`),
+    lost: (seq) => void told.push(`lost ${seq}`),
+    begun: () => void told.push(`begun at ${feed.epoch}-${feed.applied}`),
+  }, preload);
+  feed.start();
+  return { backplane, feed, told };
+}
+
+test("a feed reads the recent past, and has no order until it has read it", async () => {
+  const { backplane, feed, told } = late(5, 2);
+  assertEquals(feed.epoch, "");
+  await Promise.resolve();
+  assertEquals(told, [
+    "renewed at 3",
+    'append 4 in ""',
+    'append 5 in ""',
+    "begun at e1-5",
+  ]);
+  assertEquals(backplane.asked, [{ epoch: "e1", seq: 3 }]);
+});
+
+test("a feed that shall read more than there is reads all", async () => {
+  const { told } = late(2, 10);
+  await Promise.resolve();
+  assertEquals([told[0], told.at(-1)], ["renewed at 0", "begun at e1-2"]);
+});
+
+test("a feed begins at the present if nothing is there, or nobody can say", async () => {
+  for (const unreachable of [false, true]) {
+    const { backplane, feed, told } = late(0, 10);
+    backplane.unreachable = unreachable;
+    await new Promise((resolve) => setImmediate(resolve));
+    assertEquals(told, ["renewed at 0", "begun at e1-0"]);
+    assertEquals([backplane.asked, feed.epoch], [[undefined], "e1"]);
+  }
+});
+
+test("a feed whose past is lost, or of another order, begins there", async () => {
+  const lost = late(5, 3);
+  lost.backplane.bring = () => lost.backplane.listener?.lost(5);
+  await Promise.resolve();
+  assertEquals(lost.told, ["renewed at 2", "lost 5", "begun at e1-5"]);
+  const other = late(5, 3);
+  other.backplane.bring = () => other.backplane.renew("e2");
+  await Promise.resolve();
+  assertEquals(other.told, ["renewed at 2", "renewed at 0", "begun at e2-0"]);
+});
+
+test("a feed that is stopped before it knows where to begin does not begin", async () => {
+  const { backplane, feed } = late(5, 3);
+  feed.stop();
+  await Promise.resolve();
+  assertEquals([backplane.asked, feed.epoch], [[], ""]);
+});

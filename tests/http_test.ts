@@ -161,7 +161,11 @@ test("problem() says the same in status and body, and when to come back (N8)", a
     assertEquals(response.status, codes[code].status);
     assertEquals(
       response.headers.get("www-authenticate"),
-      code === "unauthorized" ? "Bearer" : null,
+      code === "unauthorized"
+        ? "Bearer"
+        : code === "token_expired"
+        ? 'Bearer error="invalid_token"'
+        : null,
     );
     assertEquals(
       response.headers.has("retry-after"),
@@ -256,6 +260,32 @@ test("readText() blames the sender for a body that breaks off (N8)", async () =>
     PushError,
   );
   assertEquals(error.code, "invalid_request");
+});
+
+test("readText() refuses a body that does not come to an end in time, and keeps nothing of it (N8)", async () => {
+  const body = new ReadableStream<Uint8Array>({
+    pull: (controller) => controller.enqueue(Uint8Array.of(120)),
+  });
+  const request = new Request("http://localhost/", {
+    method: "POST",
+    body,
+    duplex: "half",
+  } as RequestInit);
+  let end = () => {};
+  const read = readText(request, 1e9, (late) => (end = late, () => {}));
+  end();
+  const error = await assertRejects(() => read, PushError);
+  assertEquals([error.code, error.status], ["request_timeout", 408]);
+});
+
+test("readText() lets go of its time limit when the body is there", async () => {
+  let released = 0;
+  const request = new Request("http://localhost/", {
+    method: "POST",
+    body: "x",
+  });
+  const text = await readText(request, 1, () => () => void released++);
+  assertEquals([text, released], ["x", 1]);
 });
 
 test("drain() does not wait for a body that never comes to an end (N8)", async () => {

@@ -2,6 +2,7 @@
 import { assertEquals } from "@std/assert";
 import {
   channelFault,
+  covers,
   isPattern,
   matches,
   patternsOf,
@@ -117,4 +118,20 @@ test("patternsOf() names exactly the patterns that match (N2)", () => {
 test("patternsOf() is nothing for a name of the engine's own (N2)", () => {
   assertEquals(patternsOf("$all"), []);
   assertEquals(patternsOf(privateLog("id")), []);
+});
+
+test("covers() grants a pattern only where every name it matches is granted", () => {
+  const grants = ["a", "a/b", "*", "**", "a/*", "a/**", "a/b/*", "b/**"];
+  const asked = [...grants, "a/b/**", "a/b/c", "ab", "a/b/c/d"];
+  const samples = ["a", "b", "ab", "a/x", "a/b", "a/b/c", "a/b/c/d", "b/x/y"];
+  const names = (each: string) =>
+    samples.filter((name) => name === each || matches(each, name));
+  for (const grant of grants) {
+    for (const name of asked) {
+      const granted = names(grant);
+      const expected = names(name).every((one) => granted.includes(one));
+      assertEquals(covers(grant, name), expected, `${grant} ${name}`);
+    }
+  }
+  for (const grant of grants) assertEquals(covers(grant, "$all"), false);
 });

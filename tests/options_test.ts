@@ -4,6 +4,14 @@ import { createEngine } from "../src/engine.ts";
 import { type EngineOptions, settingsOf } from "../src/options.ts";
 import { manualClock, test } from "./harness.ts";
 
+const none = {
+  connections: Infinity,
+  channels: Infinity,
+  opens: Infinity,
+  publishes: Infinity,
+  bytes: Infinity,
+};
+
 test("settingsOf() fills in the defaults that the comments name", () => {
   const { clock, ...settings } = settingsOf({});
   assertEquals(settings, {
@@ -14,10 +22,19 @@ test("settingsOf() fills in the defaults that the comments name", () => {
       message: 262_144,
       bytes: 268_435_456,
       logs: 100_000,
+      connection: { ...none, publishes: 1_000, bytes: 16_777_216 },
+      subject: {
+        ...none,
+        connections: 1_000,
+        publishes: 1_000,
+        bytes: 16_777_216,
+      },
+      address: none,
     },
     heartbeat: 20_000,
     linger: 30_000,
     writeTimeout: 30_000,
+    bodyTimeout: 30_000,
     preload: 10_000,
     publishTimeout: 0,
     maxAge: 0,
@@ -61,6 +78,15 @@ test("a wrong value is a RangeError that names it, its value and what it must be
     [{ limits: { message: 0 } }, "limits.message is 0; it must be at least 1"],
     [{ limits: { bytes: 0 } }, "limits.bytes is 0; it must be at least 1"],
     [{ limits: { logs: 0 } }, "limits.logs is 0; it must be at least 1"],
+    [
+      { limits: { subject: { connections: -1 } } },
+      "limits.subject.connections is -1; it must be at least 0",
+    ],
+    [
+      { limits: { address: { opens: 0 } } },
+      "limits.address.opens is 0; it must be at least 0.001",
+    ],
+    [{ bodyTimeout: 0 }, "bodyTimeout is 0; it must be at least 1"],
     [{ heartbeat: 99 }, "heartbeat is 99; it must be at least 100"],
     [{ linger: -1 }, "linger is -1; it must be at least 0"],
     [{ writeTimeout: 0 }, "writeTimeout is 0; it must be at least 1"],

@@ -181,8 +181,9 @@ export class Publisher {
 
   async #run(url: string): Promise<void> {
     for (let number = 1; !this.#stopped; number++) {
+      const key = crypto.randomUUID();
       while (!this.#stopped) {
-        const id = await send(url, number).catch(() => {});
+        const id = await send(url, number, key).catch(() => {});
         if (id) {
           this.ids.push(id);
           break;
@@ -200,11 +201,15 @@ export class Publisher {
   }
 }
 
-/** Publishes one message; resolves to its id. */
-export async function send(url: string, data: unknown): Promise<string> {
+/** Publishes one message, once for a key; resolves to its id. */
+export async function send(
+  url: string,
+  data: unknown,
+  key: string = crypto.randomUUID(),
+): Promise<string> {
   const response = await fetch(url, {
     method: "POST",
-    headers: { "content-type": "application/json" },
+    headers: { "content-type": "application/json", "idempotency-key": key },
     body: JSON.stringify(data),
   });
   const { id } = await response.json();

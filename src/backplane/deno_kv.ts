@@ -23,6 +23,12 @@ export interface DenoKvOptions extends KeepOptions {
    * 2,000); after that it is refused as `unavailable`.
    */
   readonly patience?: number;
+  /**
+   * How often the database is asked whether there is something new, in ms (default
+   * 5,000), beside being watched: a file that several processes have open tells
+   * each of them its own changes only.
+   */
+  readonly poll?: number;
 }
 
 /** How long nothing is asked of a database out of reach, in ms: at first, at most. */
@@ -40,7 +46,7 @@ interface Following {
 
 /**
  * A backplane in Deno KV, for any number of nodes that open the same database: all
- * of Deno Deploy's instances, or (with `--unstable-kv`) the engines of one process.
+ * of Deno Deploy's instances, or (with `--unstable-kv`) the engines of one machine.
  * What is published in a turn is one atomic commit, tried again when another node
  * was faster. Messages are dropped as `history` and `size` say; one of more than
  * 600,000 bytes is refused as `too_large`.
@@ -59,7 +65,7 @@ interface Following {
  * ```
  */
 export function denoKv(options: DenoKvOptions): Backplane {
-  const { kv, prefix = ["halley"], patience = 2_000 } = options;
+  const { kv, prefix = ["halley"], patience = 2_000, poll = 5_000 } = options;
   const store = new KvStore(kv, prefix, keepOf(options), patience);
   const feeds = new Set<Following>();
   const closing = new AbortController();
@@ -142,6 +148,16 @@ export function denoKv(options: DenoKvOptions): Backplane {
     }
   }
 
+  /** Asks for the head, in case that watching has not told of it. */
+  async function ask(): Promise<void> {
+    while (!closing.signal.aborted) {
+      await rest(poll);
+      if (!closing.signal.aborted) {
+        await store.head().then((head) => see(head), () => {});
+      }
+    }
+  }
+
   /** Waits about so many ms, or until the end. */
   function rest(pause: number): Promise<void> {
     return new Promise((resolve) => {
@@ -170,8 +186,11 @@ export function denoKv(options: DenoKvOptions): Backplane {
       const reader = new Reader(listener, after?.epoch, after?.seq);
       const feed: Following = { reader, placed: false, busy: false };
       feeds.add(feed);
-      if (!watching) start(watch());
-      watching = true;
+      if (!watching) {
+        watching = true;
+        start(watch());
+        start(ask());
+      }
       if (newest) start(bring(feed));
       return () => {
         reader.open = false;

@@ -25,7 +25,7 @@ import { Writes } from "./kv_writes.ts";
 
 /** How many keys one read takes. */
 const READ = 10;
-/** How many old messages are looked at beside each commit. */
+/** How many old messages are looked at, beside twice as many as are added. */
 const SWEEP = 64;
 
 type Changing<T> = { -readonly [K in keyof T]: T[K] };
@@ -80,7 +80,7 @@ export class Append {
     for (const [name, log] of this.#logs) {
       if (overflows(log, this.#keep.history)) await this.#trim(name, log);
     }
-    await this.#sweep();
+    await this.#sweep(frames.length);
     const version = await this.#commit();
     return version && { frames, answers, version };
   }
@@ -179,13 +179,13 @@ export class Append {
   }
 
   /** Drops the oldest of all: what is too old, or more than there may be. */
-  async #sweep(): Promise<void> {
+  async #sweep(added: number): Promise<void> {
     const head = this.#head;
     const { history, size } = this.#keep;
     const old = head.time - history.age;
     if (head.oldest >= old && head.bytes <= size) return;
     const prefix = this.#keys.message(head.epoch);
-    const limit = SWEEP + this.#gone.size;
+    const limit = SWEEP + 2 * added + this.#gone.size;
     for await (const { key, value } of this.#kv.list({ prefix }, { limit })) {
       const [seq, part] = key.slice(prefix.length).map(Number);
       if (part !== undefined || this.#gone.has(seq!)) continue;

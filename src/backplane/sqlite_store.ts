@@ -64,8 +64,8 @@ export class Store {
     const state = { ...this.#state };
     const logs = new Map<string, LogRow>();
     const frames: Frame[] = [];
-    this.#sql.exec("BEGIN IMMEDIATE");
     try {
+      this.#sql.exec("BEGIN IMMEDIATE");
       const answers = drafts.map((draft) => {
         const known = draft.key === undefined
           ? undefined
@@ -229,7 +229,9 @@ export class Store {
     try {
       this.#sql.exec("ROLLBACK");
     } catch { /* It has: then there is nothing to roll back. */ }
-    this.#state = this.#load();
+    try {
+      this.#state = this.#load();
+    } catch { /* It cannot be read: it is as it was. */ }
   }
 
   #frames(sql: string, ...values: (string | number)[]): Frame[] {

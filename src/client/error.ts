@@ -53,7 +53,7 @@ export function pushError(thrown: unknown): PushError {
  */
 export function isRetryable(status: number, code?: string): boolean {
   return status >= 500 || [408, 409, 425, 429].includes(status) ||
-    code === "expired";
+    !!code?.endsWith("expired");
 }
 
 /** Reads a refusal (PROTOCOL N8), or what a proxy made of it. */

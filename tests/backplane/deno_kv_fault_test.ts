@@ -100,6 +100,45 @@ test("a database that has lost everything begins another order, and all are told
   await other.close();
 });
 
+test("another order is heard from its first message, by whoever followed the former", async () => {
+  const kv = new MemoryKv();
+  const [one, other] = [denoKv({ kv }), denoKv({ kv })];
+  const { ear } = await hear(other);
+  for (let i = 0; i < 3; i++) await one.publish(draft());
+  await ear.hears(3);
+  kv.silent = true;
+  // The head alone is lost: what lies there of the former order must not count.
+  kv.lose(["halley", "head"]);
+  for (let i = 0; i < 2; i++) await one.publish(draft({ data: '"new"' }));
+  kv.silent = false;
+  kv.touch(["halley", "head"]);
+  await ear.until(({ epochs, frames }) =>
+    epochs.length > 1 && frames.at(-1)?.seq === 2
+  );
+  const [, { epoch, seq } = { epoch: "", seq: -1 }] = ear.epochs;
+  assertEquals(seq, 0);
+  const heard = ear.frames.filter((frame) => frame.epoch === epoch);
+  assertEquals(heard.map(({ seq, data }) => [seq, data]), [
+    [1, '"new"'],
+    [2, '"new"'],
+  ]);
+  assertEquals((await one.read!("a", 0, 10)).frames.length, 2);
+  await one.close();
+  await other.close();
+});
+
+test("a database that tells of nothing is asked", async () => {
+  const kv = new MemoryKv();
+  const [one, other] = [denoKv({ kv }), denoKv({ kv, poll: 1 })];
+  const { ear } = await hear(other);
+  kv.silent = true;
+  for (let i = 0; i < 3; i++) await one.publish(draft());
+  await ear.hears(3);
+  assertEquals(ear.seqs, [1, 2, 3]);
+  await one.close();
+  await other.close();
+});
+
 test("a node that starts while the database is away hears of the order later", async () => {
   const kv = new MemoryKv();
   const before = denoKv({ kv });

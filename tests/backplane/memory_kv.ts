@@ -65,6 +65,8 @@ export class MemoryKv implements KvLike {
   before: () => void = () => {};
   /** Called after a commit that was made; it may throw all the same. */
   after: () => void = () => {};
+  /** Whether watchers are told of nothing, as by a file of two processes. */
+  silent = false;
   /** Whether every read fails. */
   unreachable = false;
   readonly #lying = new Map<string, Lying>();
@@ -155,7 +157,7 @@ export class MemoryKv implements KvLike {
       if (value === undefined) this.#lying.delete(name);
       else this.#lying.set(name, { key, value, versionstamp });
     }
-    for (const wake of this.#watchers) wake();
+    if (!this.silent) { for (const wake of this.#watchers) wake(); }
     return versionstamp;
   }
 
@@ -185,6 +187,11 @@ export class MemoryKv implements KvLike {
   /** Writes what lies under a key once more, as if another node had. */
   touch(key: KvKey): void {
     this.#make([{ key, value: this.#find(key).value }]);
+  }
+
+  /** Loses what lies under one key. */
+  lose(key: KvKey): void {
+    this.#make([{ key }]);
   }
 
   /** Loses everything. */

@@ -27,10 +27,8 @@ export class Pages {
   readonly engine: Engine;
   readonly browser: Chromium;
   readonly context: BrowserContext;
-  /** The queries that `/conn` was asked for, and cookies that came along. */
-  readonly asked: URLSearchParams[] = [];
-  /** Whether `/conn` refuses: with this status, if it is not 0. */
-  status = 0;
+  /** The queries that `/conn` was asked for. */
+  readonly asked: URLSearchParams[];
   readonly #server: Server;
 
   private constructor(
@@ -74,21 +72,7 @@ export class Pages {
   async tab(version: string, ...channels: string[]): Promise<Tab> {
     const page = await this.context.newPage();
     await page.goto(`${this.origin}/`);
-    await page.addScriptTag({ content: ENGINE });
-    await page.evaluate(`(() => {
-      const heard = globalThis.heard = [];
-      const client = globalThis.client = new JS.Client("${version}");
-      const note = (name) => (...args) => {
-        heard.push([name, ...args.filter((it) => it !== client)]);
-      };
-      client.on("start", note("start"));
-      client.on("stop", note("stop"));
-      client.start("/conn", "uid=7");
-      for (const name of ${JSON.stringify(channels)}) {
-        client.on(name, note(name));
-      }
-    })()`);
-    return new Tab(page);
+    return await Tab.start(page, version, channels);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -104,6 +88,29 @@ export class Tab {
 
   constructor(page: Page) {
     this.page = page;
+  }
+
+  /** Starts a client in a page; it notes what it hears on `channels`. */
+  static async start(
+    page: Page,
+    version: string,
+    channels: string[],
+  ): Promise<Tab> {
+    await page.addScriptTag({ content: ENGINE });
+    await page.evaluate(`(() => {
+      const heard = globalThis.heard = [];
+      const client = globalThis.client = new JS.Client("${version}");
+      const note = (name) => (...args) => {
+        heard.push([name, ...args.filter((it) => it !== client)]);
+      };
+      client.on("start", note("start"));
+      client.on("stop", note("stop"));
+      client.start("/conn", "uid=7");
+      for (const name of ${JSON.stringify(channels)}) {
+        client.on(name, note(name));
+      }
+    })()`);
+    return new Tab(page);
   }
 
   /** What it has heard so far. */

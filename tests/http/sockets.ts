@@ -158,18 +158,19 @@ export interface Proxy {
 }
 
 /**
- * Passes connections on to `port`. Each answer is cut after as many bytes as
+ * Passes connections on to `port`, or what it says by then. Each answer is cut after as many bytes as
  * `cuts` says for it, connection after connection; `change` may rewrite them.
  */
 export async function proxy(
-  port: number,
+  port: number | (() => number),
   cuts: () => number,
   change: (bytes: Uint8Array) => Uint8Array = (bytes) => bytes,
 ): Promise<Proxy> {
   const sockets = new Set<Socket>();
   const server = createServer((near) => {
     let left = cuts();
-    const far = connect({ port, host: "127.0.0.1" });
+    const to = typeof port === "number" ? port : port();
+    const far = connect({ port: to, host: "127.0.0.1" });
     const cut = () => {
       for (const socket of [near, far]) {
         socket.destroy();

@@ -5,6 +5,7 @@ import process from "node:process";
 import { createEngine } from "../../src/engine.ts";
 import { createRouter } from "../../src/router.ts";
 import { runtime, serve, startCommand, test } from "../harness.ts";
+import { bearer, SECRET } from "../issuer.ts";
 import { Child, standalone } from "./child.ts";
 import { listen, poll, problemOf, publish, subscribe } from "./halley.ts";
 import { read } from "../protocol/comet4j/site.ts";
@@ -92,6 +93,26 @@ test("a public HOST is refused unless HALLEY_INSECURE=1 says so", async () => {
   const said = await halley.child.says("MAY PUBLISH");
   assert(said.includes("ANYONE WHO REACHES THIS ADDRESS MAY PUBLISH"), said);
   assertEquals((await publish(`${halley.url}/a`, 1)).status, 200);
+});
+
+test("with HALLEY_JWT_SECRET tokens say who may do what, at any HOST", async () => {
+  await using halley = await standalone({
+    HOST: "0.0.0.0",
+    HALLEY_JWT_SECRET: SECRET,
+    HALLEY_JWT_AUDIENCE: "push",
+  });
+  await halley.child.says("Tokens say who may listen and publish.");
+  const { url } = halley;
+  const claims = { aud: "push", subscribe: "a", publish: "a" };
+  const headers = await bearer(claims);
+  assertEquals((await publish(`${url}/a`, 1, headers)).status, 200);
+  assertEquals((await publish(`${url}/b`, 1, headers)).status, 403);
+  assertEquals((await publish(`${url}/a`, 1)).status, 401);
+  const other = await bearer({ ...claims, aud: "pull" });
+  assertEquals((await publish(`${url}/a`, 1, other)).status, 401);
+  const { listener } = await subscribe(`${url}/a?since=earliest`, headers);
+  assertEquals(await listener.data(1), [1]);
+  await listener.close();
 });
 
 test("a variable that is not a number stops the server, by name", async () => {

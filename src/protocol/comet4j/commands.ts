@@ -2,7 +2,7 @@
  * What clients of Comet4J ask for: to connect, to come again (`revival`), to be dropped.
  * @module
  */
-import { demand } from "../../call.ts";
+import { demand, identify } from "../../call.ts";
 import type { Connection } from "../../connection.ts";
 import type { Engine } from "../../engine.ts";
 import { PushError } from "../../errors.ts";
@@ -14,7 +14,6 @@ import type { Comet4jSettings } from "./options.ts";
 import { Session } from "./session.ts";
 import { stream } from "./stream.ts";
 import {
-  frameText,
   HEADERS,
   secretFor,
   secretsOf,
@@ -39,14 +38,14 @@ export class Commands {
   /** `cmd=conn`: a connection that follows the registered channels; it is away. */
   async connect(request: Request): Promise<Response> {
     const { workStyle, timeout, cookie, linger, cacheExpires } = this.#settings;
-    const identity = await this.#engine.policy.identify?.(request);
+    const identity = await identify(this.#engine, request);
     const channels = await this.#allowed(identity);
     const style = workStyle === "auto"
       ? styleOf(request.headers.get("user-agent"))
       : workStyle;
     const own = cookie ? secretFor(request) : undefined;
     const asked = { channels, bare: true, identity };
-    const connection = await this.#engine.connect(asked, (connection) => {
+    const session = await this.#engine.connect(asked, (connection) => {
       connection.linger = linger;
       const session = new Session(
         this.#engine,
@@ -56,8 +55,9 @@ export class Commands {
         cacheExpires,
       );
       this.#sessions.set(connection, session);
-      return connection;
+      return session;
     });
+    const { connection } = session;
     // A listener may have dropped it.
     if (connection.ended) throw new PushError(connection.ended);
     const data = {
@@ -68,7 +68,7 @@ export class Commands {
       timeout,
       ws: style,
     };
-    const frame = frameText(SYSTEM, JSON.stringify(data), this.#now());
+    const frame = session.say(SYSTEM, data);
     const response = new Response(frame, { headers: HEADERS });
     if (own) response.headers.append("set-cookie", setCookie(request, own));
     return response;
@@ -76,14 +76,14 @@ export class Commands {
 
   /** `cmd=revival`: parks a connection; `env` is what the runtime's server gave. */
   async revive(request: Request, cid: string, env: unknown): Promise<Response> {
-    const identity = await this.#engine.policy.identify?.(request);
+    const identity = await identify(this.#engine, request);
     const channels = await this.#allowed(identity);
     // Nothing waits from here on, so that it is not made anew if it is dropped.
     const session = this.#find(request, cid, identity);
     if (!session) {
       const known = this.#engine.connections.has(cid);
       if (/^[\w-]{22}$/.test(cid) && !known) {
-        this.#affinity.lost(cid, this.#now());
+        this.#affinity.lost(cid, this.#engine.node.settings.clock.now());
       }
       throw new PushError(
         "not_found",
@@ -104,7 +104,7 @@ export class Commands {
 
   /** `cmd=drop`: no client reads the answer. */
   async drop(request: Request, cid: string): Promise<Response> {
-    const identity = await this.#engine.policy.identify?.(request);
+    const identity = await identify(this.#engine, request);
     const session = this.#find(request, cid, identity);
     if (session) this.#engine.drop(cid, "left");
     return new Response(null, { headers: HEADERS });
@@ -139,9 +139,5 @@ export class Commands {
     if (secret === undefined) return session;
     const brought = [...secretsOf(request).values()];
     return brought.includes(secret) ? session : undefined;
-  }
-
-  #now(): number {
-    return this.#engine.node.settings.clock.now();
   }
 }

@@ -11,6 +11,9 @@ import { comet4jFormat, frameText, SYSTEM, type WorkStyle } from "./wire.ts";
 /** A frame that comes in several parts kills a `stream` client; see `$toolong`. */
 export const LARGEST = 65_536;
 
+/** Times of messages lie 1 µs apart: several such steps fit in between. */
+const STEP = 2 ** -12;
+
 const encoder = new TextEncoder();
 
 /** A Comet4J client. */
@@ -22,7 +25,8 @@ export class Session {
   readonly secret: string | undefined;
   readonly #cacheExpires: number;
   /** The time of its last frame: the next one has a later one. */
-  #time = 0;
+  #time: number;
+  #before = 0;
 
   constructor(
     engine: Engine,
@@ -36,6 +40,7 @@ export class Session {
     this.style = style;
     this.secret = secret;
     this.#cacheExpires = cacheExpires;
+    this.#time = this.#now() - 2;
   }
 
   /**
@@ -45,6 +50,7 @@ export class Session {
   next(): Uint8Array<ArrayBuffer> | undefined {
     const { connection } = this;
     const oldest = this.#now() - this.#cacheExpires;
+    this.#before = this.#time;
     const lost = new Set<string>();
     for (;;) {
       const next = connection.next(1);
@@ -79,11 +85,18 @@ export class Session {
     return this.say(SYSTEM, "dying");
   }
 
+  /** Puts back what `next` gave last: it is not written on this response. */
+  back(): void {
+    this.connection.rewind();
+    this.#time = this.#before;
+  }
+
   /** A frame that the server itself has to say. */
   say(channel: string, data: unknown): Uint8Array<ArrayBuffer> {
-    const now = this.#now();
-    // A message's time has fractions, and may be ahead of the clock.
-    this.#time = now > this.#time ? now : Math.floor(this.#time) + 1;
+    const step = this.#time + STEP;
+    // Later than what was written, but earlier than what is waiting, or comes now.
+    const settled = this.connection.settle();
+    this.#time = settled ? Math.max(step, this.#now() - 1) : step;
     return encoder.encode(frameText(channel, JSON.stringify(data), this.#time));
   }
 

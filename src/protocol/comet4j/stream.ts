@@ -16,6 +16,22 @@ import { HEADERS } from "./wire.ts";
 export const ROTATION = 262_144;
 
 /**
+ * So many bytes may be on their way at once. Browsers take more in parts (Chromium 32 KiB,
+ * headers included), and half a frame kills a client; one that has seen the end of a
+ * response has all of it.
+ */
+const BURST = 16_384;
+
+/** How fast they are taken to arrive, in bytes per ms: as by a browser that is busy. */
+const DRAIN = 32;
+
+/**
+ * How long a response has nothing but a small frame on a channel of nobody, in ms. With
+ * its headers Chromium reads 4 KiB of it, and shows what that holds of a message.
+ */
+export const OPENING = 100;
+
+/**
  * How long a response stays open after its last frame, in ms: browsers show what has
  * come every 50 ms, and 0.1.7 does not look at what it sees only with the end.
  */
@@ -33,9 +49,12 @@ class StreamSink implements Sink {
   readonly #engine: Engine;
   readonly #session: Session;
   readonly #hold: number;
+  readonly #opened: number;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #wrote: number;
   #bytes = 0;
+  /** How many of them were on their way when the last was written. */
+  #afloat = 0;
   /** Nothing more is taken: it has no room for too long, or has said goodbye. */
   #ending: "slow" | "dying" | undefined;
 
@@ -43,13 +62,14 @@ class StreamSink implements Sink {
     this.#session = session;
     this.#engine = session.engine;
     this.#hold = hold;
-    this.#wrote = this.#engine.node.settings.clock.now();
+    this.#opened = this.#wrote = this.#now();
   }
 
   start(controller: ReadableStreamDefaultController<Uint8Array>): void {
     this.#controller = controller;
+    this.#write(this.#session.say("$open", null));
     this.#session.connection.park(this);
-    this.#engine.wake(this.#wrote + this.#hold);
+    this.#engine.wake(this.#opened + OPENING);
   }
 
   pull(): void {
@@ -67,6 +87,7 @@ class StreamSink implements Sink {
   }
 
   flush(): void {
+    if (this.#now() < this.#opened + OPENING) return;
     while (
       !this.#ending && this.#controller && this.#controller.desiredSize! > 0
     ) {
@@ -76,6 +97,10 @@ class StreamSink implements Sink {
       if (this.#bytes >= ROTATION) return this.#end();
       const frame = this.#session.next();
       if (!frame) return;
+      if (!this.#fits(frame)) {
+        this.#session.back();
+        return this.#end();
+      }
       this.#write(frame);
     }
   }
@@ -88,6 +113,8 @@ class StreamSink implements Sink {
     }
     this.flush();
     if (this.#ending) return;
+    const opening = this.#opened + OPENING;
+    if (now < opening) return this.#engine.wake(opening);
     const deadline = this.#wrote + this.#hold;
     if (now >= deadline) this.#end();
     else this.#engine.wake(deadline);
@@ -121,8 +148,16 @@ class StreamSink implements Sink {
     this.#session.connection.unpark(this);
   }
 
+  #fits({ length }: Uint8Array): boolean {
+    const elapsed = this.#now() - this.#wrote;
+    const afloat = Math.max(0, this.#afloat - elapsed * DRAIN);
+    if (afloat > 0 && afloat + length > BURST) return false;
+    this.#afloat = afloat + length;
+    return true;
+  }
+
   #write(frame: Uint8Array): void {
-    this.#wrote = this.#engine.node.settings.clock.now();
+    this.#wrote = this.#now();
     this.#bytes += frame.length;
     this.#controller!.enqueue(frame);
   }
@@ -133,5 +168,9 @@ class StreamSink implements Sink {
     try {
       controller?.close();
     } catch { /* It was cancelled meanwhile. */ }
+  }
+
+  #now(): number {
+    return this.#engine.node.settings.clock.now();
   }
 }

@@ -13,7 +13,7 @@ test("conn is answered with one frame at once, in stream mode too", async () => 
     const { cId, ...rest } = data;
     assert(engine.connections.has(cId));
     assertEquals(rest, { channels: ["hello", "talker"], timeout: 60_000, ws });
-    assertEquals(time, 1_000_000);
+    assert(Math.abs(time - 1_000_000) < 5, `${time}`);
   }
 });
 

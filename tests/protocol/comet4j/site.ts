@@ -8,6 +8,7 @@ import { createEngine, type Engine } from "../../../src/engine.ts";
 import type { Callers } from "../../../src/http.ts";
 import type { EngineOptions } from "../../../src/options.ts";
 import { comet4j, type Comet4jOptions } from "../../../src/protocol/comet4j.ts";
+import { OPENING } from "../../../src/protocol/comet4j/stream.ts";
 import { createRouter } from "../../../src/router.ts";
 import { type ManualClock, manualClock, turn } from "../../harness.ts";
 
@@ -59,19 +60,21 @@ export function site(
   const app = new App()
     .route("/push", createRouter(engine, callers))
     .route("/conn", comet4j(options).router(engine, callers));
-  const browser = (userAgent = EXPLORER) => new Browser(app, userAgent);
+  const browser = (userAgent = EXPLORER) => new Browser(app, clock, userAgent);
   return { engine, clock, app, errors, browser };
 }
 
 /** A browser: it has cookies, and a name. */
 export class Browser {
   readonly #app: Hono;
+  readonly #clock: ManualClock;
   readonly #userAgent: string;
   /** As `Set-Cookie` has left them. */
   readonly cookies: Map<string, string> = new Map();
 
-  constructor(app: Hono, userAgent: string) {
+  constructor(app: Hono, clock: ManualClock, userAgent: string) {
     this.#app = app;
+    this.#clock = clock;
     this.#userAgent = userAgent;
   }
 
@@ -114,11 +117,15 @@ export class Browser {
     return read(await response.text());
   }
 
-  /** Opens a stream, once its connection is parked on it. */
+  /** Opens a stream, and takes the frame that opens it. */
   async stream(cid: string): Promise<Stream> {
     const response = await this.revive(cid);
     assertEquals(response.status, 200);
-    return new Stream(response);
+    const stream = new Stream(response);
+    const { channel, data } = (await stream.next())!;
+    assertEquals([channel, data], ["$open", null]);
+    this.#clock.advance(OPENING);
+    return stream;
   }
 
   /** Says goodbye. */

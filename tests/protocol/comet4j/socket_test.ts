@@ -73,7 +73,7 @@ function get(query: string, agent: string): string {
     `User-Agent: ${agent}\r\n\r\n`;
 }
 
-/** The chunks of an answer, as far as they have come. */
+/** The chunks of an answer after the one that opens it, as far as they have come. */
 function chunks(text: string): string[] {
   const [, ...lines] = text.replace(/^[^]*?\r\n\r\n|^[^]*$/, "\r\n").split(
     "\r\n",
@@ -81,7 +81,8 @@ function chunks(text: string): string[] {
   const found: string[] = [];
   for (let i = 0; i + 2 < lines.length; i += 2) {
     assertEquals(parseInt(lines[i]!, 16), lines[i + 1]!.length);
-    if (lines[i] !== "0") found.push(lines[i + 1]!);
+    const chunk = lines[i + 1]!;
+    if (chunk !== "" && !chunk.includes("%22%24open%22")) found.push(chunk);
   }
   return found;
 }

@@ -1,8 +1,12 @@
 /** Comet4J 2.5, 2.8 and rules 3, 4, 5, 7, 8, 10, 11: streams. */
 import { assert, assertEquals } from "@std/assert";
-import { FAREWELL, ROTATION } from "../../../src/protocol/comet4j/stream.ts";
+import {
+  FAREWELL,
+  OPENING,
+  ROTATION,
+} from "../../../src/protocol/comet4j/stream.ts";
 import { test, turn } from "../../harness.ts";
-import { FIREFOX, parked, type Site, site } from "./site.ts";
+import { FIREFOX, parked, type Site, site, Stream } from "./site.ts";
 
 /** A site with a client whose stream is open. */
 async function opened(here: Site) {
@@ -30,6 +34,26 @@ test("every message is a write of its own, on one response", async () => {
     assert(time > last);
     last = time;
   }
+});
+
+test("messages come after the frame that opens a stream, with a pause", async () => {
+  const here = site();
+  const tab = here.browser(FIREFOX);
+  const { cid } = await tab.connect();
+  await here.engine.publish("hello", 1);
+  const stream = new Stream(await tab.revive(cid));
+  const first = (await stream.next())!;
+  assertEquals([first.channel, first.data], ["$open", null]);
+  const next = stream.next();
+  let came = false;
+  void next.then(() => came = true);
+  here.clock.advance(OPENING - 1);
+  await here.engine.publish("hello", 2);
+  await turn();
+  assert(!came);
+  here.clock.advance(1);
+  assertEquals((await next)!.data, 1);
+  assertEquals((await stream.next())!.data, 2);
 });
 
 test("everybody gets the same bytes", async () => {
@@ -117,6 +141,7 @@ test("a response ends before it is too long for its client", async () => {
   let current = stream;
   let size = 0;
   for (let n = 0; n < 60; n++) {
+    here.clock.advance(500);
     await here.engine.publish("hello", { n, text });
     const { channel, data } = (await current.next())!;
     if (channel === "c4j") {
@@ -131,6 +156,47 @@ test("a response ends before it is too long for its client", async () => {
   }
   assertEquals(had, Array.from({ length: 60 }, (_, n) => n));
   assertEquals(responses, 3);
+});
+
+test("a burst is spread over responses, as half a frame would kill a client", async () => {
+  const here = site();
+  const { tab, stream, cid } = await opened(here);
+  const text = "x".repeat(5_000);
+  for (let n = 0; n < 30; n++) await here.engine.publish("hello", { n, text });
+  let current = stream;
+  let size = 0;
+  let last = 0;
+  const sizes: number[] = [];
+  const had: number[] = [];
+  while (had.length < 30) {
+    const { channel, data, time } = (await current.next())!;
+    assert(time > last, `${time} after ${last}`);
+    last = time;
+    if (channel === "c4j") {
+      sizes.push(size);
+      current = await tab.stream(cid);
+      size = 0;
+    } else {
+      had.push(data.n);
+      size += 5_140;
+    }
+  }
+  assertEquals(had, Array.from({ length: 30 }, (_, n) => n));
+  assertEquals(sizes, Array(9).fill(15_420));
+});
+
+test("a large frame has a response of its own if others are on their way", async () => {
+  const here = site();
+  const { tab, stream, cid } = await opened(here);
+  const text = "x".repeat(60_000);
+  for (const data of [1, text, 3]) await here.engine.publish("hello", data);
+  assertEquals((await stream.next())!.data, 1);
+  assertEquals((await stream.next())!.data, "dying");
+  const second = await tab.stream(cid);
+  assertEquals((await second.next())!.data, text);
+  assertEquals((await second.next())!.data, "dying");
+  const third = await tab.stream(cid);
+  assertEquals((await third.next())!.data, 3);
 });
 
 test("a frame that browsers show in parts, which kills clients, is told of instead", async () => {
