@@ -1,17 +1,20 @@
 /**
- * Runs the whole suite under Deno and under Bun, and says how many tests passed
- * and failed in both. Bun comes from PATH, or from npm where there is none.
+ * Runs the whole suite under Deno and under Bun at the same time, and says how many
+ * tests passed and failed in both. Bun comes from PATH, or from npm where there is
+ * none; what it prints is shown after what Deno prints.
  * @module
  */
 const root = new URL("../", import.meta.url).pathname;
 const env = { NO_COLOR: "1" };
 
-/** Runs a command, shows what it prints, and returns it. */
+/** Runs a command and returns what it prints, which is shown, or kept until `after`. */
 async function run(
   command: string[],
   more: Record<string, string> = {},
+  after?: Promise<unknown>,
 ): Promise<{ text: string; code: number }> {
-  console.log(`\n$ ${command.join(" ")}`);
+  const title = `\n$ ${command.join(" ")}\n`;
+  if (!after) console.log(title);
   const child = new Deno.Command(command[0]!, {
     args: command.slice(1),
     cwd: root,
@@ -28,14 +31,16 @@ async function run(
   ) => {
     for await (const bytes of from) {
       text += decoder.decode(bytes);
-      await to.write(bytes);
+      if (!after) await to.write(bytes);
     }
   };
   await Promise.all([
     show(child.stdout, Deno.stdout),
     show(child.stderr, Deno.stderr),
   ]);
-  return { text, code: (await child.status).code };
+  const { code } = await child.status;
+  if (after) console.log(title, await after && text);
+  return { text, code };
 }
 
 /** Bun's command line: the one installed if it is new enough, else npm's. */
@@ -60,11 +65,15 @@ const allowed = { npm_config_allow_scripts: "bun" };
 const bun = await findBun();
 // First, as tests under Deno start servers under Bun.
 const installed = await run([...bun, "install", "--frozen-lockfile"], allowed);
-const deno = await run([Deno.execPath(), "test", "-A", ...Deno.args, "tests/"]);
-const inBun = await run(
-  [...bun, "test", "--timeout", "60000", ...Deno.args],
-  allowed,
-);
+const running = run([Deno.execPath(), "test", "-A", ...Deno.args, "tests/"]);
+const [deno, inBun] = await Promise.all([
+  running,
+  run(
+    [...bun, "test", "--timeout", "60000", ...Deno.args],
+    allowed,
+    running,
+  ),
+]);
 const results = [
   {
     name: "Deno",

@@ -46,6 +46,7 @@ test("telemetry() reports the same instruments to an SDK, with unit and help", a
   await router.request("/a*b");
   const id = await engine.publish("a", 1);
   await router.request(`/a?transport=poll&wait=0&since=${id}`);
+  engine.node.meters.refused.set("address.opens", 1);
   engine.node.counts.loopLag.observe(0.02);
   engine.node.counts.latency.observe(0.001);
   engine.drop([...engine.connections.keys()][0]!);
