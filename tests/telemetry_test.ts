@@ -50,6 +50,7 @@ test("telemetry() reports the same instruments to an SDK, with unit and help", a
   engine.node.counts.loopLag.observe(0.02);
   engine.node.counts.latency.observe(0.001);
   engine.drop([...engine.connections.keys()][0]!);
+  engine.node.meters.refused.set("address.opens", 1);
   const found = await collect();
   for (const { name, unit, help } of instruments) {
     const { descriptor } = found.get(name)!;
