@@ -1,78 +1,116 @@
 /**
- * A process that obeys orders, and what Linux says of it.
+ * A process that obeys orders, as the controller sees it.
  * @module
  */
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { type Answer, now } from "./orders.ts";
+import { cpuTime, residentMemory } from "./proc.ts";
 
-/** Clock ticks per second in /proc (the same on every Linux there is). */
-const TICKS = 100;
+/** How often the clocks of two processes are compared; the quickest counts. */
+const COMPARISONS = 15;
 
-/** A child that takes an order a line and answers each (see `orders.ts`). */
+/** Every process that was started and has not ended. */
+const running = new Set<ChildProcess>();
+
+/** Ends every process of the bench, at once. */
+export function endAll(): void {
+  for (const child of running) child.kill("SIGKILL");
+}
+
+/** Starts a program that takes no orders; it is ended with all others. */
+export function start(command: readonly string[]): ChildProcess {
+  const child = spawn(command[0]!, command.slice(1), {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  running.add(child);
+  child.once("exit", () => running.delete(child));
+  child.once("error", () => running.delete(child));
+  return child;
+}
+
+/** A process that takes an order a line and answers each (see `orders.ts`). */
 export class Child {
-  readonly #process: Deno.ChildProcess;
-  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
-  readonly #lines: ReadableStreamDefaultReader<string>;
-  #rest = "";
+  readonly pid: number;
+  readonly #process: ChildProcess;
+  readonly #waiting: Map<number, Waiting> = new Map();
+  readonly #exit: Promise<void>;
+  #next = 0;
+  #ended: Error | undefined;
 
-  constructor(command: string[]) {
-    this.#process = new Deno.Command(command[0]!, {
-      args: command.slice(1),
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "inherit",
-    }).spawn();
-    this.#writer = this.#process.stdin.getWriter();
-    this.#lines = this.#process.stdout
-      .pipeThrough(
-        new TextDecoderStream() as TransformStream<Uint8Array, string>,
-      )
-      .getReader();
-  }
-
-  /** Waits until it takes orders. */
-  async ready(): Promise<this> {
-    await this.#answer();
-    return this;
+  constructor(command: readonly string[]) {
+    this.#process = start(command);
+    this.pid = this.#process.pid ?? 0;
+    const name = command.slice(0, 4).join(" ");
+    this.#exit = new Promise((resolve) => {
+      const end = (reason: unknown) => {
+        this.#end(new Error(`${name} … has ended early: ${reason}.`));
+        resolve();
+      };
+      this.#process.once("exit", (code, signal) => end(signal ?? code));
+      this.#process.once("error", (error) => end(error.message));
+    });
+    this.#process.stdin!.on("error", () => {});
+    createInterface({ input: this.#process.stdout! }).on("line", (line) => {
+      const answer = JSON.parse(line) as Answer;
+      const waiting = this.#waiting.get(answer.id);
+      this.#waiting.delete(answer.id);
+      if (answer.error === undefined) waiting?.resolve(answer.value);
+      else waiting?.reject(new Error(answer.error));
+    });
   }
 
   /** Gives an order, and waits for its answer. */
-  async tell<T>(order: string, argument = 0): Promise<T> {
-    await this.#writer.write(
-      new TextEncoder().encode(`${order} ${argument}\n`),
-    );
-    return await this.#answer() as T;
+  tell<T>(name: string, argument: unknown = null): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#ended) return reject(this.#ended);
+      const id = this.#next++;
+      const waiting = { resolve: resolve as Waiting["resolve"], reject };
+      this.#waiting.set(id, waiting);
+      const order = JSON.stringify({ id, name, argument });
+      this.#process.stdin!.write(`${order}\n`);
+    });
   }
 
-  async #answer(): Promise<unknown> {
-    let end: number;
-    while ((end = this.#rest.indexOf("\n")) < 0) {
-      const { value, done } = await this.#lines.read();
-      if (done) throw new Error("A process of the bench has ended early.");
-      this.#rest += value;
+  /** How far its clock is ahead of this process's, in ms. */
+  async clockOffset(): Promise<number> {
+    let best = Infinity;
+    let offset = 0;
+    for (let i = 0; i < COMPARISONS; i++) {
+      const asked = now();
+      const there = await this.tell<number>("clock");
+      const took = now() - asked;
+      if (took >= best) continue;
+      best = took;
+      offset = there - (asked + took / 2);
     }
-    const line = this.#rest.slice(0, end);
-    this.#rest = this.#rest.slice(end + 1);
-    return JSON.parse(line);
+    return offset;
   }
 
   /** Its resident memory, in bytes. */
   get rss(): number {
-    const status = Deno.readTextFileSync(`/proc/${this.#process.pid}/status`);
-    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)![1]) * 1_024;
+    return residentMemory(this.pid);
   }
 
-  /** The CPU time of all its threads so far, in µs, to 10 ms. */
+  /** The CPU time of all its threads so far, in µs. */
   get cpu(): number {
-    const stat = Deno.readTextFileSync(`/proc/${this.#process.pid}/stat`);
-    // The second field is the name, in parentheses: it may have spaces.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return (Number(fields[11]) + Number(fields[12])) * (1e6 / TICKS);
+    return cpuTime(this.pid);
   }
 
   /** Ends it. */
   async end(): Promise<void> {
     this.#process.kill("SIGKILL");
-    await this.#lines.cancel();
-    await this.#writer.close().catch(() => {});
-    await this.#process.status;
+    await this.#exit;
   }
+
+  #end(reason: Error): void {
+    this.#ended = reason;
+    for (const { reject } of this.#waiting.values()) reject(reason);
+    this.#waiting.clear();
+  }
+}
+
+interface Waiting {
+  resolve(value: unknown): void;
+  reject(reason: Error): void;
 }

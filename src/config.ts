@@ -3,8 +3,8 @@
  * @module
  */
 import type { CloseOptions } from "./drain.ts";
-import { type Level, LEVELS } from "./logger.ts";
-import { jwt, type JwtOptions } from "./jwt.ts";
+import { type Level, LEVELS } from "./operate/logger.ts";
+import { jwt, type JwtOptions } from "./auth/jwt.ts";
 import type { EngineOptions } from "./options.ts";
 import type { Policy } from "./policy.ts";
 import type { RouterOptions } from "./router.ts";
@@ -35,7 +35,7 @@ export interface Config {
   readonly channels: readonly string[];
 }
 
-/** How long this server is away when it is restarted, in ms, about. */
+/** How long a server that is alone is away when it is restarted, in ms, about. */
 const DOWNTIME = 2_000;
 
 /** `HALLEY_DATA` names a file, the others the URL of a service that servers share. */
@@ -94,6 +94,11 @@ export function readConfig(env: Record<string, string | undefined>): Config {
       `HALLEY_LOG is ${JSON.stringify(level)}; it must be one of ${LEVELS}.`,
     );
   }
+  const storage = readStorage(env);
+  // Where servers share their messages, others are there to come back to.
+  const shared = storage && storage.kind !== "HALLEY_DATA";
+  const downtime = number("HALLEY_DOWNTIME") ??
+    (shared ? undefined : DOWNTIME);
   const hosts = list("HALLEY_HOSTS") ?? (local ? LOOPBACK : undefined);
   const origins = list("HALLEY_ORIGINS");
   const header = env.HALLEY_PROXY_HEADER?.trim();
@@ -112,12 +117,12 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     local,
     insecure,
     policy,
-    storage: readStorage(env),
+    storage,
     log,
     metrics: env.HALLEY_METRICS === "1",
     close: {
       over: number("HALLEY_DRAIN") ?? 0,
-      downtime: number("HALLEY_DOWNTIME") ?? DOWNTIME,
+      ...(downtime !== undefined && { downtime }),
     },
     engine: defined({
       heartbeat: number("HALLEY_HEARTBEAT", 100),

@@ -21,7 +21,7 @@ export interface CloseOptions {
 /** What a drain needs to know of its engine. */
 export interface DrainHost {
   readonly connections: ReadonlyMap<string, { readonly sink: unknown }>;
-  drop(id: string, reason: DropReason, after?: number): boolean;
+  drop(id: string, reason: DropReason, after?: number): void;
 }
 
 /** Waves, and times to come back, are so many ms apart: clients share frames. */
@@ -115,7 +115,8 @@ export class Drain {
       const [id, { sink }] = value;
       this.#host.drop(id, "shutdown", sink ? this.back() : undefined);
     }
-    if (this.#host.connections.size === 0) return this.#finish();
+    const none = this.#host.connections.size === 0;
+    if (none || due === Infinity) return this.#finish();
     this.#cancel = this.#clock.schedule(() => this.wave(), STEP);
   }
 

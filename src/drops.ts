@@ -64,7 +64,14 @@ export function endsHere(node: Node): DrainHost {
   const { connections } = node;
   return {
     connections,
-    drop: (id, ...how) => drop(node, connections.get(id)!, ...how),
+    drop(id, ...how) {
+      try {
+        drop(node, connections.get(id)!, ...how);
+      } catch (error) {
+        // The others are told.
+        node.fail(error);
+      }
+    },
   };
 }
 

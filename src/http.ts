@@ -3,7 +3,7 @@
  * wanted, and bodies that end.
  * @module
  */
-import type { TrustedProxy } from "./address.ts";
+import type { TrustedProxy } from "./auth/address.ts";
 import { codes, PushError } from "./errors.ts";
 
 /** A refusal as `application/problem+json` (RFC 9457; PROTOCOL N8). */
@@ -161,40 +161,23 @@ export async function readText(
   limit: number,
   schedule: (end: () => void) => () => void = timeLimit,
 ): Promise<string> {
-  const reader = request.body?.getReader();
-  if (!reader) return "";
-  let late = false;
+  const announced = request.headers.get("content-length");
+  const reader = announced !== null && Number(announced) <= limit
+    ? undefined
+    : request.body?.getReader();
+  const { promise: never, reject } = Promise.withResolvers<never>();
   const done = schedule(() => {
-    late = true;
-    reader.cancel().catch(() => {});
+    // What has come of it is not what was sent.
+    reject(new PushError("request_timeout"));
+    reader?.cancel().catch(() => {});
   });
-  const text = await readAll(reader, limit).finally(done);
-  // What has come of it is not what was sent.
-  if (late) throw new PushError("request_timeout");
-  return text;
-}
-
-async function readAll(
-  reader: ReadableStreamDefaultReader<Uint8Array>,
-  limit: number,
-): Promise<string> {
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  for (;;) {
-    const { value, done } = await reader.read().catch(() => {
-      throw new PushError("invalid_request", "The body broke off.");
-    });
-    if (done) break;
-    length += value.length;
-    if (length <= limit) parts.push(value);
-    if (length > DRAIN_BYTES) {
-      await reader.cancel();
-      break;
-    }
-  }
-  if (length > limit) {
-    throw new PushError("too_large", `A body may have ${limit} bytes.`);
-  }
+  const reading = reader
+    ? readParts(reader, limit)
+    // No server lets more in than was announced, and taken whole it costs half.
+    : request.arrayBuffer().then((all) => [new Uint8Array(all)], brokenOff);
+  const parts = await Promise.race([reading, never]).finally(done);
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  if (length > limit) throw tooLarge(limit);
   const decoder = new TextDecoder("utf-8", { fatal: true });
   try {
     return parts.map((part) => decoder.decode(part, { stream: true })).join(
@@ -204,6 +187,34 @@ async function readAll(
   } catch {
     throw new PushError("invalid_request", "The body is not valid UTF-8.");
   }
+}
+
+async function readParts(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  limit: number,
+): Promise<Uint8Array[]> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for (;;) {
+    const { value, done } = await reader.read().catch(brokenOff);
+    if (done) break;
+    length += value.length;
+    if (length <= limit) parts.push(value);
+    if (length > DRAIN_BYTES) {
+      await reader.cancel();
+      break;
+    }
+  }
+  if (length > limit) throw tooLarge(limit);
+  return parts;
+}
+
+function brokenOff(): never {
+  throw new PushError("invalid_request", "The body broke off.");
+}
+
+function tooLarge(limit: number): PushError {
+  return new PushError("too_large", `A body may have ${limit} bytes.`);
 }
 
 /**

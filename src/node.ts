@@ -4,19 +4,19 @@
  * @module
  */
 import type { Backplane } from "./backplane.ts";
-import { Barred } from "./barred.ts";
+import { Barred } from "./auth/barred.ts";
 import type { Connection, Host } from "./connection.ts";
-import { Counts } from "./counts.ts";
+import { Counts } from "./operate/counts.ts";
 import type { Drain } from "./drain.ts";
 import { type DropReason, PushError } from "./errors.ts";
 import { Events } from "./events.ts";
 import { Feed, type FeedHost } from "./feed.ts";
-import { Health } from "./health.ts";
+import { Health } from "./operate/health.ts";
 import { Flush, type FlushHost } from "./flush.ts";
 import { type Chunk, Control, type Frame } from "./frame.ts";
 import type { Log } from "./log.ts";
 import { Logs } from "./logs.ts";
-import { Meters } from "./meter.ts";
+import { Meters } from "./auth/meter.ts";
 import { ALL, NODES, privateLog, watchedChannel } from "./name.ts";
 import type { Settings } from "./options.ts";
 import { formatId } from "./position.ts";
@@ -201,7 +201,8 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
     }
     this.#flush.mark(this.logs.all);
     this.#missed();
-    this.events.emit("gap", this.id);
+    // What came before this node was there is nobody's loss.
+    if (this.epoch !== "") this.events.emit("gap", this.id);
   }
 
   // The flush serves connections.

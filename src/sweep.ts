@@ -17,8 +17,14 @@ export function sweep(node: Node, now: number): void {
   node.meters.sweep();
   for (const connection of node.connections.values()) {
     if (connection.sink) {
-      if (now >= (connection.identity?.expires ?? Infinity)) expire(connection);
-      else connection.sink.sweep(now);
+      try {
+        const { expires = Infinity } = connection.identity ?? {};
+        if (now >= expires) expire(connection);
+        else connection.sink.sweep(now);
+      } catch (error) {
+        // The others have their turn.
+        node.fail(error);
+      }
       continue;
     }
     const linger = connection.linger ?? node.settings.linger;

@@ -205,6 +205,10 @@ test("readConfig() says how the server ends: at once, back in two seconds, unles
   assertEquals(readConfig({}).close, { over: 0, downtime: 2_000 });
   const { close } = readConfig({ HALLEY_DRAIN: "9000", HALLEY_DOWNTIME: "0" });
   assertEquals(close, { over: 9_000, downtime: 0 });
+  // Where servers share their messages, others are there meanwhile.
+  assertEquals(readConfig({ HALLEY_REDIS: "redis://h" }).close, { over: 0 });
+  const { close: file } = readConfig({ HALLEY_DATA: "data/halley" });
+  assertEquals(file.downtime, 2_000);
 });
 
 test("readConfig() logs nothing by default, and refuses a level that is none", () => {

@@ -15,11 +15,11 @@ for (const name of readdirSync(new URL("../docs", import.meta.url))) {
   const programs = blocks.filter(({ language }) => language === "ts");
 
   test(`the programs of docs/${name} pass the checks, and say on Deno and Bun what is written`, async () => {
-    assert(programs.length > 0, `${name} has no program`);
     for (const { language, line } of blocks) {
       const known = ["ts", ...PROSE].includes(language);
       assert(known, `line ${line}: ${language} is run by nobody`);
     }
+    if (programs.length === 0) return;
     await using folder = new Folder();
     await folder.copy(["mod.ts", "client.ts", "src", "deno.json", "deno.lock"]);
     await folder.copy(["package.json", "bun.lock", "jsconfig.json"]);

@@ -186,6 +186,24 @@ test("close() refuses what comes after it, and leaves no timer", async () => {
   assert(!swept);
 });
 
+test("a response that fails at its sweep, or its end, is told of, and the others go on", async () => {
+  const { engine, listen } = setup();
+  const errors: unknown[] = [];
+  engine.on("error", (error) => void errors.push(error));
+  const [first, second] = [await listen("a"), await listen("a")];
+  const failure = new Error("no");
+  first.sweep = first.close = () => {
+    throw failure;
+  };
+  let swept = false;
+  second.sweep = () => void (swept = true);
+  engine.sweep();
+  assert(swept);
+  await engine.close();
+  assertEquals(second.closed?.[0], "shutdown");
+  assertEquals(errors, [failure, failure]);
+});
+
 test("close({ over }) ends connections one after the other, and serves those who are left", async () => {
   const { engine, clock, listen } = setup();
   const recorders: Recorder[] = [];

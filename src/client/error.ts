@@ -60,7 +60,9 @@ export function isRetryable(status: number, code?: string): boolean {
 export async function refusal(response: Response): Promise<PushError> {
   const { status, headers } = response;
   const problem = await response.json().catch(() => {});
-  const { code = "unreachable", detail = `HTTP ${status}` } = problem ?? {};
+  // What an `EventSource` is told that is to stay away (N12.6).
+  const otherwise = status === 204 ? "kicked" : "unreachable";
+  const { code = otherwise, detail = `HTTP ${status}` } = problem ?? {};
   // Seconds, or a date (RFC 9110, 10.2.3).
   const after = headers.get("retry-after") ?? "";
   const delay = +after * 1_000 || Date.parse(after) - Date.now();

@@ -36,7 +36,7 @@ export function createHttp(
         ...init,
         headers: { ...last, ...key && { "push-key": key }, ...init.headers },
       });
-      if (response.ok) return response;
+      if (response.status === 200) return response;
       throw await refusal(response);
     },
     leave(key) {

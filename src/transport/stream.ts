@@ -100,13 +100,16 @@ class StreamSink implements Sink {
   sweep(now: number): void {
     const { counts, settings } = this.#engine.node;
     const room = this.#controller!.desiredSize! > 0;
-    const silence = now - this.#wrote;
+    const before = this.#wrote;
+    const silence = now - before;
     if (!room) {
       counts.behind++;
       if (silence >= settings.writeTimeout) this.#slow();
       return;
     }
     this.flush();
+    // It has been heard, or was gone: a write may be the first to find that out.
+    if (!this.#controller || this.#wrote !== before) return;
     // Spread, so that not all beat, or end, at once.
     const share = shareOf(this.#connection.id);
     if (settings.maxAge > 0) {
@@ -114,7 +117,6 @@ class StreamSink implements Sink {
       if (age >= settings.maxAge * (0.75 + share / 4)) return this.#renew();
     }
     if (silence < settings.heartbeat * (0.5 + share / 4)) return;
-    if (this.#wrote === now) return;
     const settled = this.#connection.settle();
     this.#write(this.#engine.node.heartbeat(settled));
   }

@@ -1,6 +1,6 @@
 /** A client whose tokens end: it asks for another, and loses nothing. */
 import { assert, assertEquals } from "@std/assert";
-import { jwt } from "../../src/jwt.ts";
+import { jwt } from "../../src/auth/jwt.ts";
 import { test } from "../harness.ts";
 import { now, SECRET, token } from "../issuer.ts";
 import { once, record, until, World } from "./world.ts";
@@ -71,3 +71,21 @@ test("a client whose token is not good gives up, and says why", async () => {
   assertEquals(code, "unauthorized");
   assert(reason.includes("not valid"), reason);
 });
+
+for (const transport of ["stream", "sse", "poll"] as const) {
+  test(`a client on ${transport} that was sent away stays away, and so does another with its token`, async () => {
+    await using world = await World.start({ policy: jwt({ secret: SECRET }) });
+    const text = await token({ ...claims, iat: now() - 60 });
+    const headers = { authorization: `Bearer ${text}` };
+    const client = world.client({ transport, headers });
+    client.subscribe("a", () => {});
+    await once(client, "open");
+    await until(() => world.engine.connections.get(client.id!)?.transport);
+    const closed = once(client, "close");
+    world.engine.dropSubject("ann");
+    assertEquals((await closed).code, "kicked");
+    const again = world.client({ transport, headers });
+    again.subscribe("a", () => {});
+    assertEquals((await once(again, "close")).code, "kicked");
+  });
+}

@@ -46,14 +46,15 @@ export async function serve(
   runtime: typeof RUNTIMES[number],
   file: string,
   path = "/readyz",
+  env: Record<string, string> = {},
 ): Promise<Running> {
   const port = freePort();
   assert(existsSync(examples + file), file);
-  const flags = ["-A", "--host=127.0.0.1", `--port=${port}`];
+  const flags = ["-A", "--unstable-kv", "--host=127.0.0.1"];
   const command = runtime === "deno"
-    ? [Deno.execPath(), "serve", ...flags, examples + file]
+    ? [Deno.execPath(), "serve", ...flags, `--port=${port}`, examples + file]
     : [await folder.tool("bun"), examples + file];
-  return await run(folder, command, port, {}, path);
+  return await run(folder, command, port, env, path);
 }
 
 /** Waits until `url` answers anything; a program that has ended will not. */

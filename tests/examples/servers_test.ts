@@ -1,17 +1,31 @@
 /** Ways to run a server: Deno Deploy's, Bun's with its unit, Node's, Workers'. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { listen, poll, publish, subscribe } from "../http/halley.ts";
+import { runtime } from "../harness.ts";
 import { Folder, test } from "../runtimes/programs.ts";
+import { Service, testWith } from "../services.ts";
 import { examples, freePort, readExample, run, serve } from "./examples.ts";
 
-test("examples/deno_deploy.ts tells its clients, and is gone before it is killed", async () => {
+/** Deno starts the programs, as for `test`. */
+const testRedis = runtime === "deno" ? testWith("redis-server") : () => {};
+
+test("examples/deno_deploy.ts on Deno KV tells its clients, and is gone before it is killed", async () => {
   await using folder = new Folder();
-  await using server = await serve(folder, "deno", "deno_deploy.ts");
+  const env = { KV_PATH: ":memory:" };
+  await using server = await serve(
+    folder,
+    "deno",
+    "deno_deploy.ts",
+    "/healthz",
+    env,
+  );
   const { url, program } = server;
-  assertEquals(await (await fetch(`${url}/healthz`)).text(), "alive\n");
+  await isReady(url);
   const streams = await Promise.all(
     [1, 2, 3, 4].map(() => subscribe(`${url}/a`)),
   );
+  assertEquals((await publish(`${url}/a`, "hello")).status, 200);
+  assertEquals(await streams[3]!.listener.data(1), ["hello"]);
   const began = performance.now();
   program.kill("SIGINT");
   const closes = await Promise.all(
@@ -21,6 +35,25 @@ test("examples/deno_deploy.ts tells its clients, and is gone before it is killed
   assertEquals(await program.exit, 0, program.output);
   assert(performance.now() - began < 5_000);
 });
+
+testRedis(
+  "examples/deno_deploy.ts on Redis: two instances are one server",
+  async () => {
+    await using folder = new Folder();
+    await using service = await Service.redis();
+    const env = { REDIS_URL: `redis://127.0.0.1:${service.port}` };
+    const start = () =>
+      serve(folder, "deno", "deno_deploy.ts", "/healthz", env);
+    await using first = await start();
+    await using second = await start();
+    for (const { url } of [first, second]) await isReady(url);
+    const { listener } = await subscribe(`${first.url}/a`);
+    const response = await publish(`${second.url}/a`, "hello");
+    const { id, data } = await listener.frame("message");
+    assertEquals([id, data], [(await response.json()).id, "hello"]);
+    await listener.close();
+  },
+);
 
 test("examples/bun/server.ts runs as its systemd unit says, and ends within its time", async () => {
   await using folder = new Folder();
@@ -76,6 +109,16 @@ test("examples/node runs under Node, with the packed Halley", async () => {
   assertEquals((await listener.frame("close")).code, "shutdown");
   assertEquals(await program.exit, 0, program.output);
 });
+
+/** Waits until a server can do all of its work. */
+async function isReady(url: string): Promise<void> {
+  for (;;) {
+    const response = await fetch(`${url}/readyz`);
+    const state = await response.text();
+    if (response.status === 200) return;
+    assert(["starting\n", "backplane\n"].includes(state), state);
+  }
+}
 
 const CONFIG = `
 using Workerd = import "/workerd/workerd.capnp";

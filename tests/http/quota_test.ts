@@ -12,6 +12,7 @@ import {
   publish,
   start,
   subscribe,
+  until,
 } from "./halley.ts";
 import { exchange, Raw, readAnswer } from "./sockets.ts";
 
@@ -85,6 +86,7 @@ test("a crowd of one subject that comes at once stays within its quota (N13.1)",
     backplane: { ...inner, top },
     limits: { subject: { connections: 3 } },
   });
+  await until(() => server.engine.node.epoch !== "");
   const open = async (n: number) => {
     const query = n % 2 ? "" : "&since=other-1";
     const url = `${server.url}/a?transport=stream${query}`;

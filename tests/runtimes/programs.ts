@@ -293,3 +293,20 @@ export async function leaving(url: string, program: Program): Promise<void> {
   assertEquals(await listener.rest(), []);
   assertEquals(await program.exit, 0, program.output);
 }
+
+/** How workerd runs `bundle.js`, with a Durable Object called `Push`. */
+export const WORKERD = `
+using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [(name = "main", worker = .main)],
+  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
+);
+const main :Workerd.Worker = (
+  modules = [(name = "worker", esModule = embed "bundle.js")],
+  compatibilityDate = "2026-01-01",
+  compatibilityFlags = ["nodejs_compat"],
+  durableObjectNamespaces = [(className = "Push", uniqueKey = "push")],
+  durableObjectStorage = (inMemory = void),
+  bindings = [(name = "PUSH", durableObjectNamespace = "Push")],
+);
+`;

@@ -1,7 +1,7 @@
 /** workerd, with the packed Halley in a Durable Object. */
 import { assertEquals } from "@std/assert";
 import { poll } from "../http/halley.ts";
-import { ENGINE, Folder, roundTrip, test } from "./programs.ts";
+import { ENGINE, Folder, roundTrip, test, WORKERD } from "./programs.ts";
 
 const PROGRAM = `
 import { createEngine, createRouter } from "@halley/halley";
@@ -16,27 +16,11 @@ export default {
 };
 `;
 
-const CONFIG = `
-using Workerd = import "/workerd/workerd.capnp";
-const config :Workerd.Config = (
-  services = [(name = "main", worker = .main)],
-  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
-);
-const main :Workerd.Worker = (
-  modules = [(name = "worker", esModule = embed "bundle.js")],
-  compatibilityDate = "2026-01-01",
-  compatibilityFlags = ["nodejs_compat"],
-  durableObjectNamespaces = [(className = "Push", uniqueKey = "push")],
-  durableObjectStorage = (inMemory = void),
-  bindings = [(name = "PUSH", durableObjectNamespace = "Push")],
-);
-`;
-
 test("A Durable Object serves streams and polls, and misses who goes at the next write", async () => {
   await using folder = new Folder();
   folder.write("package.json", `{"type":"module"}`);
   folder.write("worker.js", PROGRAM);
-  folder.write("config.capnp", CONFIG);
+  folder.write("config.capnp", WORKERD);
   await folder.pack();
   await folder.install(["./halley.tgz"]);
   const bun = await folder.tool("bun");

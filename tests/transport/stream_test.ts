@@ -325,3 +325,24 @@ test("without a maximum age a stream has none", async () => {
   assertEquals(connection.transport, "stream");
   await reading.cancel();
 });
+
+test("a message that is written by a sweep needs no heartbeat after it, though time goes on meanwhile", async () => {
+  let time = 1_000_000;
+  const clock = { ...manualClock(), now: () => time++ };
+  const { engine, connect, open } = setup({ clock });
+  // It reads nothing, and is given up by the sweep: that takes the time.
+  const stalled = stream(engine, await connect(), ndjson);
+  const { reading } = await open();
+  time += 40_000;
+  const published = engine.publish("a", 1);
+  engine.sweep();
+  await published;
+  const frames = await reading.next();
+  assertEquals(frames.map(({ type }) => type), ["message"]);
+  await engine.publish("a", 2);
+  await turn();
+  const [next] = await reading.next();
+  assertEquals([next?.type, next?.data], ["message", 2]);
+  await stalled.body!.cancel();
+  await reading.cancel();
+});

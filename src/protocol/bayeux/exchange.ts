@@ -3,6 +3,7 @@
  * about, and over which transport.
  * @module
  */
+import { identify } from "../../call.ts";
 import type { Engine } from "../../engine.ts";
 import { newKey } from "../../key.ts";
 import type { Identity } from "../../policy.ts";
@@ -58,12 +59,7 @@ export class Exchange implements Arrival {
 
   /** Who sends it; the policy is asked once, and may throw. */
   identity(): Promise<Identity | undefined> {
-    return this.#identity ??= this.#identify();
-  }
-
-  async #identify(): Promise<Identity | undefined> {
-    const { policy } = this.server.engine;
-    return await policy.identify?.(this.bare);
+    return this.#identity ??= identify(this.server.engine, this.bare);
   }
 
   /**

@@ -1,0 +1,32 @@
+/**
+ * How late the event loop of a load process is: what it adds to a latency.
+ * @module
+ */
+import { now } from "../orders.ts";
+
+/** How often it looks, in ms. */
+const EVERY = 10;
+
+/** Looks again and again whether timers come late. */
+export class Lag {
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #late: number[] = [];
+
+  /** Begins, and forgets what was. */
+  start(): void {
+    clearInterval(this.#timer);
+    this.#late = [];
+    let before = now();
+    this.#timer = setInterval(() => {
+      const at = now();
+      this.#late.push(Math.max(0, at - before - EVERY));
+      before = at;
+    }, EVERY);
+  }
+
+  /** The 99th percentile, in ms. */
+  get p99(): number {
+    const sorted = this.#late.toSorted((a, b) => a - b);
+    return sorted[Math.floor(sorted.length * 0.99)] ?? 0;
+  }
+}

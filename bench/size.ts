@@ -1,0 +1,175 @@
+/**
+ * `bench size`: how many connections fit. It measures at a few sizes, draws lines
+ * through what it finds, sees which limit they reach first, and then runs at the
+ * size that this predicts (or the largest this machine allows), to see how far off
+ * the prediction was.
+ *
+ * The model is three lines over the number of connections at a given rate of
+ * messages: the server's peak memory, its CPU time per second, and the 99th
+ * percentile of the latency. All three are straight as long as nothing is
+ * saturated; so a size is never predicted above 80 % of a core, unless one asks.
+ * @module
+ */
+import { descriptorLimit } from "./proc.ts";
+import type { Cell, Round, Sizing } from "./result.ts";
+import { type Course, type Job, measure, type Watcher } from "./run.ts";
+import { SPARE } from "./stage.ts";
+import { line, median } from "./statistics.ts";
+
+/** What must not be exceeded; what is not given does not limit. */
+export interface Limits {
+  /** Peak resident memory of the server's process, in bytes. */
+  readonly memory: number;
+  /** CPU of the server's process, in per cent of a core. */
+  readonly cpu: number;
+  /** 99th percentile of latency, in ms. */
+  readonly p99: number;
+  /** Open descriptors of the server's process. */
+  readonly descriptors: number;
+}
+
+/** The first look, which says at what sizes to measure. */
+const PILOT = 1_000;
+
+/** The sizes that the lines go through, as shares of the first guess. */
+const SHARES = [0.2, 0.4, 0.6];
+
+/** At how many sizes that measures: the first look, these, and the check. */
+export const SIZES: number = SHARES.length + 2;
+
+/** What each limit limits, and how one says it. */
+const LINES = [
+  ["memory", "rssPeak", "peak memory, MB", 1e6],
+  ["cpu", "serverCpu", "server CPU, %", 1],
+  ["p99", "latencyP99", "p99 latency, ms", 1],
+] as const;
+
+const BOUNDS: Record<string, string> = {
+  memory: "memory",
+  cpu: "CPU",
+  p99: "latency",
+  descriptors: "descriptors",
+};
+
+/** A model: a line for each limit. */
+export type Model = Record<string, { at0: number; slope: number }>;
+
+/** Draws the lines through some rounds. */
+export function modelOf(
+  points: readonly { connections: number; metrics: Round["metrics"] }[],
+): Model {
+  return Object.fromEntries(LINES.map(([limit, metric]) => [
+    limit,
+    line(
+      points.map(({ connections, metrics }) =>
+        [connections, metrics[metric] ?? NaN] as const
+      ),
+    ),
+  ]));
+}
+
+/** How many connections each limit allows. */
+export function allowed(model: Model, limits: Limits): Record<string, number> {
+  const found: Record<string, number> = {};
+  for (const [limit] of LINES) {
+    const { at0, slope } = model[limit]!;
+    const most = (limits[limit] - at0) / slope;
+    found[limit] = slope > 0 ? Math.max(0, most) : Infinity;
+  }
+  found.descriptors = limits.descriptors - SPARE;
+  return found;
+}
+
+/** The limit that is reached first. */
+export function bound(
+  allowed: Record<string, number>,
+): { name: string; connections: number } {
+  const [first] = Object.entries(allowed).toSorted(([, a], [, b]) => a - b);
+  const [name, most] = first!;
+  return { name: BOUNDS[name] ?? name, connections: Math.floor(most) };
+}
+
+/** Measures, predicts, and tries the prediction out. */
+export async function size(
+  job: Job,
+  limits: Limits,
+  course: Course,
+  watcher: Watcher,
+): Promise<{ cells: Cell[]; sizing: Sizing | undefined }> {
+  const cells: Cell[] = [];
+  const points: { connections: number; metrics: Round["metrics"] }[] = [];
+  const at = async (connections: number) => {
+    const plan = { ...job.plan, connections };
+    const { scenario, transport, runtime, subject } = job;
+    const rounds: Round[] = [];
+    cells.push({
+      scenario: scenario.name,
+      transport,
+      runtime,
+      subject: `${subject.name}-${connections}`,
+      title: `${subject.title}, ${connections.toLocaleString("en-US")}`,
+      plan,
+      rounds,
+    });
+    for (let i = 0; i < course.repeat; i++) {
+      watcher.began({ ...job, plan }, i);
+      const round = await measure({ ...job, plan }, course, watcher.phase);
+      watcher.ended({ ...job, plan }, round);
+      rounds.push(round);
+    }
+    return { connections, metrics: medians(rounds) };
+  };
+  try {
+    // A machine that has more descriptors than this one can be planned for, too.
+    const here = descriptorLimit() - SPARE;
+    const pilot = await at(Math.min(PILOT, here));
+    const origin = { connections: 0, metrics: baseOf(pilot.metrics) };
+    const guess = bound(allowed(modelOf([origin, pilot]), limits)).connections;
+    const most = Math.min(guess, here);
+    for (const share of SHARES) {
+      points.push(await at(Math.max(10, Math.round(most * share))));
+    }
+    const model = modelOf(points);
+    const fits = allowed(model, limits);
+    const { name, connections } = bound(fits);
+    const checkedAt = Math.max(10, Math.min(connections, here));
+    const checked = await at(checkedAt);
+    const sizing: Sizing = {
+      limits: { ...limits },
+      allowed: fits,
+      predicted: connections,
+      checkedAt,
+      bound: name,
+      model: Object.fromEntries(
+        Object.entries(model).flatMap(([name, { at0, slope }]) => [
+          [`${name}At0`, at0],
+          [`${name}PerConnection`, slope],
+        ]),
+      ),
+      check: LINES.map(([limit, metric, name, unit]) => ({
+        name,
+        predicted: (model[limit]!.at0 + model[limit]!.slope * checkedAt) / unit,
+        measured: (checked.metrics[metric] ?? NaN) / unit,
+      })),
+    };
+    return { cells, sizing };
+  } catch (error) {
+    if (!course.signal.aborted) throw error;
+    const whole = cells.filter(({ rounds }) => rounds.length > 0);
+    return { cells: whole, sizing: undefined };
+  }
+}
+
+/** The numbers of the lines, each the median of all rounds. */
+function medians(rounds: readonly Round[]): Round["metrics"] {
+  const names = ["rssBefore", ...LINES.map(([, metric]) => metric)];
+  return Object.fromEntries(names.map((name) => [
+    name,
+    median(rounds.map(({ metrics }) => metrics[name] ?? NaN)),
+  ]));
+}
+
+/** What there is without any connection. */
+function baseOf(metrics: Round["metrics"]): Round["metrics"] {
+  return { rssPeak: metrics.rssBefore ?? NaN, serverCpu: 0, latencyP99: 0 };
+}

@@ -1,0 +1,149 @@
+/**
+ * What can be measured: THE TABLE TO EXTEND with another program. One that speaks
+ * another protocol takes a dialect as well (see `load/dialects.ts`); its publishes
+ * are a `POST` with the message as body, whatever its clients speak.
+ * @module
+ */
+import { Child, start } from "../child.ts";
+import { command, type Runtime, versionOf } from "../runtimes.ts";
+import { hasNchan, nchan } from "./nchan.ts";
+
+/** How a response is parked. */
+export type Transport = "sse" | "stream" | "poll";
+
+/** A server that is running. */
+export interface Server {
+  readonly pid: number | undefined;
+  readonly address: string;
+  readonly port: number;
+  /** Takes `size` and `gc`, if it takes orders. */
+  readonly orders: Child | undefined;
+  end(): Promise<void>;
+}
+
+/** A program that can be measured. */
+export interface Subject {
+  readonly name: string;
+  readonly title: string;
+  readonly runtimes: readonly Runtime[];
+  /** How clients speak to it. */
+  readonly dialects: Partial<Record<Transport, string>>;
+  /** Paths, see `pathOf`: to subscribe, to publish, and to send to `{id}`. */
+  readonly subscribe: string;
+  readonly publish: string;
+  readonly direct: string | undefined;
+  /** Whether a direct message takes a channel per client. */
+  readonly ownChannels: boolean;
+  /** Whether it brings what was missed. */
+  readonly resumes: boolean;
+  /** What answers at once. */
+  readonly health: string | undefined;
+  /** Whether it is installed. */
+  available(runtime: Runtime): boolean;
+  start(runtime: Runtime, heartbeat: number): Promise<Server>;
+}
+
+const SERVER = new URL("./server.ts", import.meta.url);
+const ROOT = new URL("../../", import.meta.url).pathname;
+
+/** A fetch handler run by `server.ts`. */
+export function served(
+  name: string,
+  title: string,
+  module: URL,
+  more: Partial<Subject> & { exported?: string; root?: string },
+): Subject {
+  return {
+    name,
+    title,
+    runtimes: ["bun", "deno"],
+    dialects: { sse: "sse" },
+    subscribe: "/push?{query}",
+    publish: "/push/{channel}",
+    direct: "/push/{channel}?to={id}",
+    ownChannels: false,
+    resumes: false,
+    health: "/healthz",
+    available: (runtime) => versionOf(runtime) !== undefined,
+    async start(runtime, heartbeat) {
+      const args = [module.href, more.exported ?? name, String(heartbeat)];
+      const child = new Child(
+        [...command(runtime, SERVER), ...args, more.root ?? ROOT],
+      );
+      const port = await child.tell<number>("port");
+      const end = () => child.end();
+      const { pid } = child;
+      return { pid, address: "127.0.0.1", port, orders: child, end };
+    },
+    ...more,
+  };
+}
+
+function here(file: string): URL {
+  return new URL(file, import.meta.url);
+}
+
+const ALL = { sse: "sse", stream: "stream", poll: "poll" };
+
+/** Halley, from the repository at `root`. */
+export function halleyAt(name: string, root = ROOT): Subject {
+  const more = { exported: "halley", root, dialects: ALL, resumes: true };
+  const title = name === "halley" ? "Halley" : name;
+  return served(name, title, here("./halley.ts"), more);
+}
+
+const nchanSubject: Subject = {
+  name: "nchan",
+  title: "nchan (nginx)",
+  runtimes: ["native"],
+  dialects: { sse: "sse", poll: "nchan-poll" },
+  subscribe: "/sub/{channels}",
+  publish: "/pub/{channel}",
+  direct: "/pub/{id}",
+  ownChannels: true,
+  resumes: true,
+  health: "/healthz",
+  available: hasNchan,
+  async start(_runtime, heartbeat) {
+    const { command, port, clean } = await nchan(heartbeat);
+    const process = start(command);
+    const gone = new Promise<void>((resolve) => {
+      process.once("exit", () => resolve());
+    });
+    process.stdout!.resume();
+    await answers(port);
+    const end = async () => {
+      process.kill("SIGKILL");
+      await gone;
+      clean();
+    };
+    const { pid } = process;
+    return { pid, address: "127.0.0.1", port, orders: undefined, end };
+  },
+};
+
+/** All of them by name; the first is what the others are divided by. */
+export const subjects: readonly Subject[] = [
+  served("raw", "raw", here("./raw.ts"), {
+    dialects: { sse: "sse", stream: "stream" },
+  }),
+  halleyAt("halley"),
+  served("hono", "Hono streamSSE", here("./hono.ts"), {}),
+  served("better-sse", "better-sse", here("./better_sse.ts"), {
+    exported: "betterSse",
+  }),
+  nchanSubject,
+];
+
+/** Waits until something answers on a port. */
+async function answers(port: number): Promise<void> {
+  for (let tries = 0;; tries++) {
+    try {
+      const response = await fetch(`http://127.0.0.1:${port}/healthz`);
+      return await response.body?.cancel();
+    } catch (error) {
+      if (tries === 100) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}

@@ -1,0 +1,77 @@
+/** What changed between two runs, and whether it is more than noise. */
+import { assertEquals, assertMatch } from "@std/assert";
+import { compare, judge } from "../../bench/compare.ts";
+import { markdown } from "../../bench/report/text.ts";
+import { FORM, type Result } from "../../bench/result.ts";
+import { scenarios } from "../../bench/scenarios.ts";
+import { test } from "../harness.ts";
+
+function resultOf(costs: number[], cores = 2): Result {
+  const { plan } = scenarios.find(({ name }) => name === "burst")!;
+  const machine = { cpu: "x", memory: 1, kernel: "6", descriptors: 20_000 };
+  return {
+    form: FORM,
+    when: "2026-01-01T00:00:00.000Z",
+    machine: { ...machine, cores },
+    versions: { bun: "1.4.4" },
+    load: "bun",
+    command: "bench",
+    cells: [{
+      scenario: "burst",
+      transport: "sse",
+      runtime: "bun",
+      subject: "halley",
+      title: "Halley",
+      plan,
+      rounds: costs.map((cpuPerDelivery) => ({
+        metrics: { cpuPerDelivery },
+        warnings: [],
+      })),
+    }],
+  };
+}
+
+test("a change is more than noise if no round of the one lies within the other", () => {
+  const before = [1, 1.1, 1.2];
+  const name = "cpuPerDelivery";
+  assertEquals(judge(name, before, [0.5, 0.6, 0.7]).verdict, "better");
+  assertEquals(judge(name, before, [1.3, 1.4, 1.5]).verdict, "worse");
+  assertEquals(judge(name, before, [1.15, 1.4, 1.5]).verdict, "noise");
+  assertEquals(
+    judge("deliveriesPerSecond", before, [2, 3, 4]).verdict,
+    "better",
+  );
+});
+
+test("a change too small to matter is noise, and one round proves nothing", () => {
+  const name = "cpuPerDelivery";
+  assertEquals(judge(name, [100, 100], [101, 101]).verdict, "noise");
+  assertEquals(judge(name, [1, 1], [9]).verdict, "unknown");
+});
+
+test("compare() names each number, its change, and other machines", () => {
+  const text = compare(resultOf([2, 2.1]), resultOf([1, 1.1], 4));
+  assertMatch(text, /another machine: cores 2 → 4/);
+  assertMatch(
+    text,
+    /burst sse, Halley on bun +CPU\/delivery, µs +2\.05 +1\.05 +−48\.8 % +better/,
+  );
+});
+
+test("compare() says what is in one of the runs only, or was measured otherwise", () => {
+  const [before, after] = [resultOf([1, 1]), resultOf([1, 1])];
+  const cell = { ...after.cells[0]!, scenario: "rooms" };
+  const more = { ...after, cells: [...after.cells, cell] };
+  assertMatch(compare(before, more), /only in the second: rooms sse/);
+  const plan = { ...cell.plan, connections: 7 };
+  const other = { ...after, cells: [{ ...after.cells[0]!, plan }] };
+  assertMatch(compare(before, other), /was measured in another way/);
+});
+
+test("markdown() makes a table of medians, a column for each program", () => {
+  assertEquals(
+    markdown(resultOf([1, 2, 3])),
+    "|  | Bun, Halley |\n| - | -: |\n" +
+      "| CPU per delivery, bursts of 20, µs (1,000 connections) | 2.00 |",
+  );
+});
