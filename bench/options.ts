@@ -33,7 +33,8 @@ what to measure
   --scenario NAME,…    ${scenarios.map(({ name }) => name).join(", ")} or all
                        (default park,fanout,burst)
   --transport NAME,…   sse, stream, poll (default sse)
-  --runtime NAME,…     bun, deno (default both)
+  --runtime NAME,…     bun, deno (default both); programs that run on neither
+                       are measured all the same
   --subject NAME,…     ${subjects.map(({ name }) => name).join(", ")} or all
                        (default raw,halley)
   --also NAME=FOLDER   another copy of this repository, beside this one

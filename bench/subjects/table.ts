@@ -1,7 +1,8 @@
 /**
  * What can be measured: THE TABLE TO EXTEND with another program. One that speaks
  * another protocol takes a dialect as well (see `load/dialects.ts`); its publishes
- * are a `POST` with the message as body, whatever its clients speak.
+ * are a `POST` with the message as body, whatever its clients speak. One for Node
+ * is a module that `node_server.js` runs.
  * @module
  */
 import { existsSync } from "node:fs";
@@ -127,7 +128,10 @@ const nchanSubject: Subject = {
   },
 };
 
-/** What every program that speaks Bayeux has in common. */
+/**
+ * What every program that speaks Bayeux has in common. Each holds a connect for a
+ * heartbeat, and gives a session up after two at most.
+ */
 const BAYEUX = {
   dialects: { poll: "bayeux" },
   subscribe: "/cometd",
