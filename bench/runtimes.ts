@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process";
 import process from "node:process";
 
 /** Where a measured program runs; `native` is a program of its own. */
-export type Runtime = "bun" | "deno" | "native";
+export type Runtime = "bun" | "deno" | "node" | "native";
 
 const own: Runtime = "Deno" in globalThis ? "deno" : "bun";
 const found = new Map<Runtime, string | undefined>();
@@ -28,6 +28,7 @@ export function versionOf(runtime: Runtime): string | undefined {
 export function command(runtime: Runtime, file: URL): string[] {
   const binary = binaryOf(runtime);
   if (runtime === "bun") return [binary, file.pathname];
+  if (runtime === "node") return [binary, "--expose-gc", file.pathname];
   return [binary, "run", "-A", "--v8-flags=--expose-gc", file.pathname];
 }
 

@@ -10,7 +10,7 @@ export async function halley(
   { heartbeat }: { heartbeat: number },
   root: string,
 ): Promise<Served> {
-  const { createEngine, createRouter } = await import(
+  const { bayeux, createEngine, createRouter } = await import(
     `${root}mod.ts`
   ) as typeof import("../../mod.ts");
   const { App } = await import(
@@ -25,6 +25,9 @@ export async function halley(
   const app = new App()
     .get("/healthz", (c) => c.text("ok"))
     .route("/push", createRouter(engine));
+  // Copies from before there was Bayeux have none.
+  const sessions = bayeux?.({ timeout: heartbeat, maxInterval: heartbeat });
+  if (sessions) app.route("/cometd", sessions.router(engine));
   return {
     fetch: (request, env) => app.fetch(request, env as Record<string, unknown>),
     size: () => engine.connections.size,
