@@ -5,7 +5,9 @@
  * @module
  */
 import { Child, start } from "../child.ts";
+import { find } from "../services.ts";
 import { command, type Runtime, versionOf } from "../runtimes.ts";
+import { many } from "./many.ts";
 import { hasNchan, nchan } from "./nchan.ts";
 
 /** How a response is parked. */
@@ -13,11 +15,12 @@ export type Transport = "sse" | "stream" | "poll";
 
 /** A server that is running. */
 export interface Server {
-  readonly pid: number | undefined;
+  /** Its processes; none where they are not known. */
+  readonly pids: readonly number[];
   readonly address: string;
   readonly port: number;
   /** Takes `size` and `gc`, if it takes orders. */
-  readonly orders: Child | undefined;
+  readonly orders: Pick<Child, "tell"> | undefined;
   end(): Promise<void>;
 }
 
@@ -40,7 +43,11 @@ export interface Subject {
   readonly health: string | undefined;
   /** Whether it is installed. */
   available(runtime: Runtime): boolean;
-  start(runtime: Runtime, heartbeat: number): Promise<Server>;
+  start(
+    runtime: Runtime,
+    heartbeat: number,
+    connections: number,
+  ): Promise<Server>;
 }
 
 const SERVER = new URL("./server.ts", import.meta.url);
@@ -72,8 +79,8 @@ export function served(
       );
       const port = await child.tell<number>("port");
       const end = () => child.end();
-      const { pid } = child;
-      return { pid, address: "127.0.0.1", port, orders: child, end };
+      const pids = [child.pid];
+      return { pids, address: "127.0.0.1", port, orders: child, end };
     },
     ...more,
   };
@@ -117,9 +124,27 @@ const nchanSubject: Subject = {
       await gone;
       clean();
     };
-    const { pid } = process;
-    return { pid, address: "127.0.0.1", port, orders: undefined, end };
+    const pids = [process.pid!];
+    return { pids, address: "127.0.0.1", port, orders: undefined, end };
   },
+};
+
+/** Halley as several processes over Redis. */
+const manySubject: Subject = {
+  ...halleyAt("many"),
+  title: "Halley × processes",
+  available: (runtime) =>
+    versionOf(runtime) !== undefined && find("redis-server") !== undefined,
+  start: (runtime, heartbeat, connections) =>
+    many(
+      [
+        // Deno calls a shared port unstable, but for `deno serve --parallel`.
+        ...command(runtime, SERVER, "--unstable-net"),
+        ...[here("./halley.ts").href, "halley"],
+      ],
+      [String(heartbeat), ROOT],
+      connections,
+    ),
 };
 
 /** All of them by name; the first is what the others are divided by. */
@@ -133,6 +158,7 @@ export const subjects: readonly Subject[] = [
     exported: "betterSse",
   }),
   nchanSubject,
+  manySubject,
 ];
 
 /** Waits until something answers on a port. */
