@@ -24,12 +24,17 @@ export function versionOf(runtime: Runtime): string | undefined {
   return found.get(runtime);
 }
 
-/** The command line that runs `file`. */
-export function command(runtime: Runtime, file: URL): string[] {
+/** The command line that runs `file`; `flags` are for Deno. */
+export function command(
+  runtime: Runtime,
+  file: URL,
+  ...flags: string[]
+): string[] {
   const binary = binaryOf(runtime);
   if (runtime === "bun") return [binary, file.pathname];
   if (runtime === "node") return [binary, "--expose-gc", file.pathname];
-  return [binary, "run", "-A", "--v8-flags=--expose-gc", file.pathname];
+  const all = ["-A", "--v8-flags=--expose-gc", ...flags];
+  return [binary, "run", ...all, file.pathname];
 }
 
 /** What the load runs on: Bun where it is, since its sockets cost least. */

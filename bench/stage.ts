@@ -65,7 +65,11 @@ export class Stage {
   /** Starts the processes. */
   static async start(staging: Staging): Promise<Stage> {
     const { subject, runtime, plan, heartbeat } = staging;
-    const server = await subject.start(runtime, heartbeat);
+    const server = await subject.start(
+      runtime,
+      heartbeat,
+      plan.connections,
+    );
     const children: Child[] = [];
     try {
       const number = generatorsFor(plan.connections, server);
@@ -182,14 +186,19 @@ export class Stage {
 
   /** The server's resident bytes now; NaN where its process is not known. */
   get rss(): number {
-    const { pid } = this.server;
-    return pid === undefined ? NaN : residentMemory(pid);
+    return this.#sum(residentMemory);
   }
 
   /** The server's CPU time so far, in µs. */
   get cpu(): number {
-    const { pid } = this.server;
-    return pid === undefined ? NaN : cpuTime(pid);
+    return this.#sum(cpuTime);
+  }
+
+  /** Adds up what `of` says of the server's processes. */
+  #sum(of: (pid: number) => number): number {
+    const { pids } = this.server;
+    if (pids.length === 0) return NaN;
+    return pids.reduce((sum, pid) => sum + of(pid), 0);
   }
 
   /** Resident bytes once it has settled and its garbage is collected. */
@@ -218,10 +227,12 @@ function share(number: number, of: number, i: number): number {
 /** How many processes the load takes; throws if descriptors would not suffice. */
 function generatorsFor(connections: number, server: Server): number {
   const own = descriptorLimit();
-  const theirs = server.pid === undefined ? own : descriptorLimit(server.pid);
-  if (connections + SPARE > theirs) {
+  const { pids } = server;
+  const theirs = pids.length === 0 ? own : descriptorLimit(pids[0]);
+  const each = Math.ceil(connections / Math.max(1, pids.length)) + SPARE;
+  if (each > theirs) {
     throw new Error(
-      `${connections} connections take ${connections + SPARE} descriptors in ` +
+      `${connections} connections take ${each} descriptors in ` +
         `the server's process, and its limit is ${theirs} (ulimit -n).`,
     );
   }

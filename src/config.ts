@@ -15,6 +15,8 @@ export interface Config {
   readonly host: string;
   /** `PORT`: the port to listen on (default 8000). */
   readonly port: number;
+  /** `HALLEY_REUSE_PORT=1`: other processes may listen on it too (Bun). */
+  readonly reusePort: boolean;
   /** Whether only this machine can reach it. */
   readonly local: boolean;
   /** `HALLEY_INSECURE=1`: anyone who reaches a public host may publish. */
@@ -97,6 +99,13 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   const storage = readStorage(env);
   // Where servers share their messages, others are there to come back to.
   const shared = storage && storage.kind !== "HALLEY_DATA";
+  const reusePort = env.HALLEY_REUSE_PORT === "1";
+  if (reusePort && !shared) {
+    throw new Error(
+      "HALLEY_REUSE_PORT=1 takes HALLEY_REDIS or HALLEY_NATS: clients of one " +
+        "process would hear nothing of what is published at the others.",
+    );
+  }
   const downtime = number("HALLEY_DOWNTIME") ??
     (shared ? undefined : DOWNTIME);
   const hosts = list("HALLEY_HOSTS") ?? (local ? LOOPBACK : undefined);
@@ -114,6 +123,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   return {
     host,
     port: number("PORT", 0, 65_535) ?? 8_000,
+    reusePort,
     local,
     insecure,
     policy,

@@ -77,8 +77,9 @@ export default {
   port: config.port,
   hostname: config.host,
   development: false,
-  // Without this Bun shares a port that is taken: half the clients hear nothing.
-  reusePort: false,
+  // Unless it is false Bun shares a port that is taken, and half the clients of
+  // servers without a common backplane hear nothing.
+  reusePort: config.reusePort,
   fetch(request, env) {
     // `deno serve` listens where its own --host says, whatever HOST is.
     const address = peerOf(request, env);

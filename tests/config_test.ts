@@ -72,6 +72,22 @@ test("readConfig() takes the one place that messages are kept in", () => {
   );
 });
 
+test("readConfig() shares its port only where messages are shared, too", () => {
+  const HALLEY_REUSE_PORT = "1";
+  for (const name of ["HALLEY_REDIS", "HALLEY_NATS"]) {
+    const env = { [name]: "redis://127.0.0.1:6379" };
+    assertEquals(readConfig(env).reusePort, false);
+    assertEquals(readConfig({ ...env, HALLEY_REUSE_PORT }).reusePort, true);
+  }
+  for (const env of [{}, { HALLEY_DATA: "data/halley.db" }]) {
+    assertThrows(
+      () => readConfig({ ...env, HALLEY_REUSE_PORT }),
+      Error,
+      "HALLEY_REUSE_PORT=1 takes HALLEY_REDIS or HALLEY_NATS",
+    );
+  }
+});
+
 test("readConfig() takes quotas and the proxy that is believed", () => {
   const { engine, router } = readConfig({
     HALLEY_BODY_TIMEOUT: "1001",

@@ -3,11 +3,12 @@
  * the repository.
  * @module
  */
-import type { Served } from "./served.ts";
+import type { Backplane } from "../../mod.ts";
+import type { Served, ServedOptions } from "./served.ts";
 
 /** Makes it from the repository at `root`. */
 export async function halley(
-  { heartbeat }: { heartbeat: number },
+  { heartbeat, redis }: ServedOptions,
   root: string,
 ): Promise<Served> {
   const { bayeux, createEngine, createRouter } = await import(
@@ -16,8 +17,10 @@ export async function halley(
   const { App } = await import(
     `${root}src/deps.ts`
   ) as typeof import("../../src/deps.ts");
+  const backplane = redis === undefined ? undefined : await over(redis, root);
   const engine = createEngine({
     heartbeat,
+    ...(backplane && { backplane }),
     // Who has left shall be gone soon: what stays is looked for.
     linger: 1_000,
     policy: { allow: () => true },
@@ -32,4 +35,12 @@ export async function halley(
     fetch: (request, env) => app.fetch(request, env as Record<string, unknown>),
     size: () => engine.connections.size,
   };
+}
+
+/** As `HALLEY_REDIS` does; only then is a client of it loaded. */
+async function over(at: string, root: string): Promise<Backplane | undefined> {
+  const { openBackplane } = await import(
+    `${root}src/storage.ts`
+  ) as typeof import("../../src/storage.ts");
+  return openBackplane({ storage: { kind: "HALLEY_REDIS", at }, engine: {} });
 }

@@ -15,6 +15,8 @@ export interface Served {
 export interface ServedOptions {
   /** How often a silent connection gets a sign of life, in ms. */
   readonly heartbeat: number;
+  /** The URL of a Redis that it shares with others, if it does. */
+  readonly redis?: string | undefined;
 }
 
 /** What a request to one of the paths asks for. */

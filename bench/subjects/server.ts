@@ -1,5 +1,6 @@
 /**
- * The server process, under Deno or Bun: `server.ts MODULE EXPORT HEARTBEAT [ROOT]`.
+ * The server process, under Deno or Bun: `server.ts MODULE EXPORT HEARTBEAT [ROOT
+ * [PORT REDIS]]`; with a PORT (0: any) others may share it.
  * Orders come by standard input, so requests do only what is measured.
  * @module
  */
@@ -13,6 +14,7 @@ interface BunGlobal {
       port: number;
       hostname: string;
       idleTimeout: number;
+      reusePort: boolean;
       fetch: Served["fetch"];
     },
   ): { port: number };
@@ -25,14 +27,19 @@ const { Bun, gc } = globalThis as unknown as {
   Bun?: BunGlobal;
   gc?: () => void;
 };
-const [, , module = "", name = "", heartbeat, root = ""] = process.argv;
+const [, , module = "", name = "", heartbeat, root = "", shared, redis] =
+  process.argv;
 const { [name]: make } = await import(module) as Record<string, Make>;
-const served = await make!({ heartbeat: Number(heartbeat) }, root);
+const served = await make!({ heartbeat: Number(heartbeat), redis }, root);
 const port = serve(served.fetch);
 
-/** Serves on a free port, and says which. */
+/** Serves, and says on which port. */
 function serve(fetch: Served["fetch"]): number {
-  const address = { port: 0, hostname: "127.0.0.1" };
+  const address = {
+    port: Number(shared ?? 0),
+    hostname: "127.0.0.1",
+    reusePort: shared !== undefined,
+  };
   if (Bun) return Bun.serve({ ...address, idleTimeout: 0, fetch }).port;
   return Deno.serve({ ...address, onListen() {} }, fetch).addr.port;
 }

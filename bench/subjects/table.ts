@@ -7,7 +7,9 @@
  */
 import { existsSync } from "node:fs";
 import { Child, start } from "../child.ts";
+import { find } from "../services.ts";
 import { command, type Runtime, versionOf } from "../runtimes.ts";
+import { many } from "./many.ts";
 import { hasNchan, nchan } from "./nchan.ts";
 
 /** How a response is parked. */
@@ -15,11 +17,12 @@ export type Transport = "sse" | "stream" | "poll";
 
 /** A server that is running. */
 export interface Server {
-  readonly pid: number | undefined;
+  /** Its processes; none where they are not known. */
+  readonly pids: readonly number[];
   readonly address: string;
   readonly port: number;
   /** Takes `size` and `gc`, if it takes orders. */
-  readonly orders: Child | undefined;
+  readonly orders: Pick<Child, "tell"> | undefined;
   end(): Promise<void>;
 }
 
@@ -42,7 +45,11 @@ export interface Subject {
   readonly health: string | undefined;
   /** Whether it is installed. */
   available(runtime: Runtime): boolean;
-  start(runtime: Runtime, heartbeat: number): Promise<Server>;
+  start(
+    runtime: Runtime,
+    heartbeat: number,
+    connections: number,
+  ): Promise<Server>;
 }
 
 const SERVER = new URL("./server.ts", import.meta.url);
@@ -78,8 +85,8 @@ export function served(
       );
       const port = await child.tell<number>("port");
       const end = () => child.end();
-      const { pid } = child;
-      return { pid, address: "127.0.0.1", port, orders: child, end };
+      const pids = [child.pid];
+      return { pids, address: "127.0.0.1", port, orders: child, end };
     },
     ...more,
   };
@@ -123,8 +130,8 @@ const nchanSubject: Subject = {
       await gone;
       clean();
     };
-    const { pid } = process;
-    return { pid, address: "127.0.0.1", port, orders: undefined, end };
+    const pids = [process.pid!];
+    return { pids, address: "127.0.0.1", port, orders: undefined, end };
   },
 };
 
@@ -151,6 +158,24 @@ function onNode(name: string, title: string, file: string, from: string) {
   });
 }
 
+/** Halley as several processes over Redis. */
+const manySubject: Subject = {
+  ...halleyAt("many"),
+  title: "Halley × processes",
+  available: (runtime) =>
+    versionOf(runtime) !== undefined && find("redis-server") !== undefined,
+  start: (runtime, heartbeat, connections) =>
+    many(
+      [
+        // Deno calls a shared port unstable, but for `deno serve --parallel`.
+        ...command(runtime, SERVER, "--unstable-net"),
+        ...[here("./halley.ts").href, "halley"],
+      ],
+      [String(heartbeat), ROOT],
+      connections,
+    ),
+};
+
 /** All of them by name; the first is what the others are divided by. */
 export const subjects: readonly Subject[] = [
   served("raw", "raw", here("./raw.ts"), {
@@ -169,6 +194,7 @@ export const subjects: readonly Subject[] = [
   }),
   onNode("cometd", "CometD", "./cometd.js", "cometd-nodejs-server"),
   onNode("faye", "Faye", "./faye.js", "faye"),
+  manySubject,
 ];
 
 /** Waits until something answers on a port. */

@@ -36,7 +36,7 @@ export function target(
     available: () => true,
     start: () =>
       Promise.resolve({
-        pid: listenerOn(port),
+        pids: [listenerOn(port)].filter((pid) => pid !== undefined),
         address: from.hostname,
         port,
         orders: undefined,

@@ -27,7 +27,12 @@ function program(): Subject & { ended: number } {
     start(): Promise<Server> {
       const end = () => Promise.resolve(void this.ended++);
       const address = "127.0.0.1";
-      const server = { pid: process.pid, address, port: 1, orders: undefined };
+      const server = {
+        pids: [process.pid],
+        address,
+        port: 1,
+        orders: undefined,
+      };
       return Promise.resolve({ ...server, end });
     },
   };
