@@ -21,21 +21,21 @@
 export { createEngine, Engine } from "./src/engine.ts";
 export type { ConnectOptions } from "./src/arrival.ts";
 export type { CloseOptions } from "./src/drain.ts";
-export { healthz, readyz } from "./src/probes.ts";
+export { healthz, readyz } from "./src/operate/probes.ts";
 export {
   jsonLogger,
   type Level,
   type LogEntry,
   type Logger,
-} from "./src/logger.ts";
-export { metrics } from "./src/prometheus.ts";
+} from "./src/operate/logger.ts";
+export { metrics } from "./src/operate/prometheus.ts";
 export {
   type Attributes,
   type Meter,
   type MeterOptions,
   type MeterResult,
   telemetry,
-} from "./src/telemetry.ts";
+} from "./src/operate/telemetry.ts";
 export type {
   Clock,
   EngineOptions,
@@ -43,7 +43,7 @@ export type {
   LimitsOptions,
   Quota,
 } from "./src/options.ts";
-export type { TrustedProxy } from "./src/address.ts";
+export type { TrustedProxy } from "./src/auth/address.ts";
 export type {
   Channel,
   ChannelEvents,
@@ -90,9 +90,9 @@ export type {
 } from "./src/frame.ts";
 export type { Bounds } from "./src/log.ts";
 export type { Action, Identity, Policy } from "./src/policy.ts";
-export { jwt, type JwtOptions } from "./src/jwt.ts";
-export type { Jwk } from "./src/jwk.ts";
-export type { Algorithm } from "./src/token.ts";
+export { jwt, type JwtOptions } from "./src/auth/jwt.ts";
+export type { Jwk } from "./src/auth/jwk.ts";
+export type { Algorithm } from "./src/auth/token.ts";
 export { covers } from "./src/name.ts";
 export { createRouter, type RouterOptions } from "./src/router.ts";
 export type { Callers } from "./src/http.ts";

@@ -126,7 +126,7 @@ function finish(result: Result, words: Words): number {
 
 function heading(): Omit<Result, "cells"> {
   const versions: Record<string, string> = {};
-  for (const runtime of ["bun", "deno"] as const) {
+  for (const runtime of ["bun", "deno", "node"] as const) {
     const version = versionOf(runtime);
     if (version !== undefined) versions[runtime] = version;
   }

@@ -18,7 +18,7 @@ import { warningsOf } from "./warnings.ts";
 const WARM_UP = 20;
 
 /** How long nothing must come until a run is over, in ms. */
-const QUIET = 1_000;
+const QUIET = 2_500;
 
 /** The longest that is waited for deliveries, in ms. */
 const PATIENCE = 60_000;

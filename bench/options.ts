@@ -33,7 +33,8 @@ what to measure
   --scenario NAME,…    ${scenarios.map(({ name }) => name).join(", ")} or all
                        (default park,fanout,burst)
   --transport NAME,…   sse, stream, poll (default sse)
-  --runtime NAME,…     bun, deno (default both)
+  --runtime NAME,…     bun, deno (default both); programs that run on neither
+                       are measured all the same
   --subject NAME,…     ${subjects.map(({ name }) => name).join(", ")} or all
                        (default raw,halley)
   --also NAME=FOLDER   another copy of this repository, beside this one
@@ -146,11 +147,11 @@ export function transportsOf({ transport }: Words): Transport[] {
   return some("transport", table, transport ?? "sse").map(({ name }) => name);
 }
 
-/** The runtimes asked for; what runs by itself is always among them. */
+/** The runtimes asked for; what runs on neither is always among them. */
 export function runtimesOf({ runtime }: Words): Runtime[] {
   const table = (["bun", "deno"] as const).map((name) => ({ name }));
   const found = some("runtime", table, runtime ?? "bun,deno");
-  return [...found.map(({ name }) => name), "native"];
+  return [...found.map(({ name }) => name), "node", "native"];
 }
 
 /** What of a plan was asked to be different. */

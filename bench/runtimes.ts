@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process";
 import process from "node:process";
 
 /** Where a measured program runs; `native` is a program of its own. */
-export type Runtime = "bun" | "deno" | "native";
+export type Runtime = "bun" | "deno" | "node" | "native";
 
 const own: Runtime = "Deno" in globalThis ? "deno" : "bun";
 const found = new Map<Runtime, string | undefined>();
@@ -32,6 +32,7 @@ export function command(
 ): string[] {
   const binary = binaryOf(runtime);
   if (runtime === "bun") return [binary, file.pathname];
+  if (runtime === "node") return [binary, "--expose-gc", file.pathname];
   const all = ["-A", "--v8-flags=--expose-gc", ...flags];
   return [binary, "run", ...all, file.pathname];
 }

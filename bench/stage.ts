@@ -19,6 +19,9 @@ export const SPARE = 100;
 /** How long after opening messages are sure to reach everybody, in ms. */
 const SUBSCRIBED = 500;
 
+/** How long a server may take to notice that all have left, two heartbeats more. */
+const GONE = 15_000;
+
 /** What is put on the stage. */
 export interface Staging {
   readonly subject: Subject;
@@ -136,7 +139,8 @@ export class Stage {
     await this.all("close");
     const { orders } = this.server;
     if (!orders) return await sleep(SUBSCRIBED);
-    for (let i = 0; i < 150; i++) {
+    const until = now() + GONE + 2 * this.staging.heartbeat;
+    while (now() < until) {
       if (await orders.tell<number>("size") === 0) return;
       await sleep(100);
     }

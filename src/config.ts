@@ -3,8 +3,8 @@
  * @module
  */
 import type { CloseOptions } from "./drain.ts";
-import { type Level, LEVELS } from "./logger.ts";
-import { jwt, type JwtOptions } from "./jwt.ts";
+import { type Level, LEVELS } from "./operate/logger.ts";
+import { jwt, type JwtOptions } from "./auth/jwt.ts";
 import type { EngineOptions } from "./options.ts";
 import type { Policy } from "./policy.ts";
 import type { RouterOptions } from "./router.ts";

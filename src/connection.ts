@@ -3,7 +3,7 @@
  * the response it is parked on. It owns no queue.
  * @module
  */
-import type { Counts } from "./counts.ts";
+import type { Counts } from "./operate/counts.ts";
 import type { DropReason } from "./errors.ts";
 import { Chunk, type Control } from "./frame.ts";
 import { type Log, mergedOnce, type Reading, stillAbove } from "./log.ts";

@@ -37,20 +37,23 @@ export function drop(
 
 /**
  * Ends all connections of a subject at this node; how many there were. For good
- * means that what the subject was given until now is worth nothing any more.
+ * means that what the subject was given until then is worth nothing any more. `given`:
+ * when that was ordered, if not now; who has come since is not meant.
  */
 export function dropSubject(
   node: Node,
   subject: string,
   reason: DropReason,
   after?: number,
+  given?: number,
 ): number {
   if (!codes[reason].retryable) {
-    node.barred.subject(subject, node.settings.clock.now());
+    node.barred.subject(subject, given ?? node.settings.clock.now());
   }
   let count = 0;
   for (const connection of [...node.connections.values()]) {
     if (connection.identity?.subject !== subject || connection.ended) continue;
+    if (given !== undefined && connection.awaySince > given) continue;
     if (drop(node, connection, reason, after)) count++;
   }
   return count;

@@ -20,7 +20,7 @@ import { drop, dropSubject, endsHere } from "./drops.ts";
 import { type DropReason, PushError } from "./errors.ts";
 import type { EngineEvents } from "./events.ts";
 import { readHistory } from "./history.ts";
-import { logEvents } from "./logging.ts";
+import { logEvents } from "./operate/logging.ts";
 import { ALL, privateLog, subscriptionFault } from "./name.ts";
 import { watchForNeighbours } from "./neighbour.ts";
 import { Node } from "./node.ts";
@@ -28,7 +28,7 @@ import { boundsOf, type EngineOptions, settingsOf } from "./options.ts";
 import type { Policy } from "./policy.ts";
 import { announcePresence, presentIn } from "./presence.ts";
 import { checkChannel, Publisher, refuse, sendToEach } from "./publisher.ts";
-import { Roster } from "./roster.ts";
+import { Roster } from "./cluster/roster.ts";
 import { checkRuntime } from "./runtime.ts";
 import { sweep } from "./sweep.ts";
 

@@ -3,7 +3,7 @@
  * wanted, and bodies that end.
  * @module
  */
-import type { TrustedProxy } from "./address.ts";
+import type { TrustedProxy } from "./auth/address.ts";
 import { codes, PushError } from "./errors.ts";
 
 /** A refusal as `application/problem+json` (RFC 9457; PROTOCOL N8). */

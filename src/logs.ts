@@ -141,6 +141,8 @@ export class Logs {
       if (log.length > 0 || log.pins > 0) continue;
       if (this.#idle.has(log)) this.drop(log);
     }
+    this.#idleRound.restart();
+    this.#floorRound.restart();
   }
 
   /** `follower` wants to be woken by `log`. */

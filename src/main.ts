@@ -4,17 +4,17 @@
  * `bun run`; for `deno run`, which serves nothing by itself, there is `start.ts`.
  * @module
  */
-import { peerOf } from "./address.ts";
+import { peerOf } from "./auth/address.ts";
 import { isLoopback, readConfig } from "./config.ts";
 import { App, process } from "./deps.ts";
 import { createEngine } from "./engine.ts";
 import { PushError } from "./errors.ts";
 import { problem } from "./http.ts";
-import { jsonLogger } from "./logger.ts";
+import { jsonLogger } from "./operate/logger.ts";
 import { servePage } from "./page/serve.ts";
 import type { Policy } from "./policy.ts";
-import { healthz, readyz } from "./probes.ts";
-import { metrics } from "./prometheus.ts";
+import { healthz, readyz } from "./operate/probes.ts";
+import { metrics } from "./operate/prometheus.ts";
 import { bayeux } from "./protocol/bayeux.ts";
 import { comet4j } from "./protocol/comet4j.ts";
 import { createRouter, mountAll } from "./router.ts";

@@ -4,19 +4,19 @@
  * @module
  */
 import type { Backplane } from "./backplane.ts";
-import { Barred } from "./barred.ts";
+import { Barred } from "./auth/barred.ts";
 import type { Connection, Host } from "./connection.ts";
-import { Counts } from "./counts.ts";
+import { Counts } from "./operate/counts.ts";
 import type { Drain } from "./drain.ts";
 import { type DropReason, PushError } from "./errors.ts";
 import { Events } from "./events.ts";
 import { Feed, type FeedHost } from "./feed.ts";
-import { Health } from "./health.ts";
+import { Health } from "./operate/health.ts";
 import { Flush, type FlushHost } from "./flush.ts";
 import { type Chunk, Control, type Frame } from "./frame.ts";
 import type { Log } from "./log.ts";
 import { Logs } from "./logs.ts";
-import { Meters } from "./meter.ts";
+import { Meters } from "./auth/meter.ts";
 import { ALL, NODES, privateLog, watchedChannel } from "./name.ts";
 import type { Settings } from "./options.ts";
 import { formatId } from "./position.ts";
@@ -26,7 +26,7 @@ import { Recovery, type RecoveryHost } from "./recovery.ts";
 export interface Peers {
   /** Something may have been missed: it begins, an order is lost, or a part of it. */
   lost(): void;
-  /** A message from a node, this one included. */
+  /** A message of a log that begins with `$`. */
   hear(frame: Frame): void;
   /** Whose connection `id` is, if another node has it. */
   find(id: string): { readonly subject: string | undefined } | undefined;
@@ -126,8 +126,8 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
     const frame = this.#newest!;
     // What came before this node was there is nobody's news.
     if (this.epoch === "") return;
-    if (frame.log === NODES) this.peers?.hear(frame);
-    else this.events.emit("message", frame);
+    if (frame.log.startsWith("$")) this.peers?.hear(frame);
+    if (frame.log !== NODES) this.events.emit("message", frame);
   }
 
   #logsOf(frame: Frame): Log[] {

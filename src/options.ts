@@ -4,7 +4,7 @@
  */
 import type { Backplane } from "./backplane.ts";
 import type { Bounds } from "./log.ts";
-import type { Logger } from "./logger.ts";
+import type { Logger } from "./operate/logger.ts";
 import type { Policy } from "./policy.ts";
 
 /**

@@ -7,6 +7,7 @@ import type { Backplane, Draft } from "./backplane.ts";
 import type { Present } from "./channel.ts";
 import type { Connection } from "./connection.ts";
 import { isAway } from "./errors.ts";
+import type { Frame } from "./frame.ts";
 import { isPattern, matches, patternsOf, presenceLog } from "./name.ts";
 import type { Node } from "./node.ts";
 
@@ -100,6 +101,8 @@ export class Announcer {
   readonly #node: string;
   #number = 0;
   #waiting: Draft[] = [];
+  /** What has not come back yet, by log and data. */
+  readonly #untold = new Map<string, { count: number; overtaken: boolean }>();
   #busy = false;
 
   /** `node` makes the keys of what it publishes its own. */
@@ -116,7 +119,12 @@ export class Announcer {
   /** Takes what is to be published, and goes on with what could not be. */
   async announce(drafts: readonly Draft[] = []): Promise<void> {
     for (const draft of drafts) {
-      this.#waiting.push({ ...draft, key: `${this.#node}\n${++this.#number}` });
+      const key = `${this.#node}\n${++this.#number}`;
+      this.#waiting.push({ ...draft, key, from: this.#node });
+      const about = `${draft.log}\n${draft.data}`;
+      const open = this.#untold.get(about) ?? { count: 0, overtaken: false };
+      open.count++;
+      this.#untold.set(about, open);
     }
     if (this.#busy) return;
     this.#busy = true;
@@ -135,6 +143,29 @@ export class Announcer {
       break;
     }
     this.#busy = false;
+  }
+
+  /**
+   * Takes a join or leave from the feed; true if it is the last of ours, and another
+   * node has told something of the same connection since we wanted to: they may
+   * stand in the wrong order.
+   */
+  overtaken({ log, data, from }: Frame): boolean {
+    const about = `${log}\n${data}`;
+    const open = this.#untold.get(about);
+    if (!open) return false;
+    if (from !== this.#node) {
+      open.overtaken = true;
+      return false;
+    }
+    if (--open.count > 0) return false;
+    this.#untold.delete(about);
+    return open.overtaken;
+  }
+
+  /** What was told may be lost. */
+  lost(): void {
+    this.#untold.clear();
   }
 
   /** What can be published at once: of each connection and channel the oldest. */

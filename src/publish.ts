@@ -7,7 +7,7 @@ import type { Engine } from "./engine.ts";
 import { PushError } from "./errors.ts";
 import { drain, readText } from "./http.ts";
 import { idOfKey } from "./key.ts";
-import type { Who } from "./meter.ts";
+import type { Who } from "./auth/meter.ts";
 import type { Identity } from "./policy.ts";
 import { LeaveRequest, parse, PublishRequest } from "./wire.ts";
 

@@ -2,7 +2,7 @@
  * The native protocol over HTTP: request → schema → policy → engine → transport.
  * @module
  */
-import { addressOf } from "./address.ts";
+import { addressOf } from "./auth/address.ts";
 import { takeApart } from "./call.ts";
 import { App, type Context, type Hono, routePath } from "./deps.ts";
 import type { Engine } from "./engine.ts";

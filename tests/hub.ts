@@ -8,6 +8,7 @@ import type { Backplane, FeedListener } from "../src/backplane.ts";
 import { createEngine, type Engine } from "../src/engine.ts";
 import { PushError } from "../src/errors.ts";
 import { Frame } from "../src/frame.ts";
+import { watchedChannel } from "../src/name.ts";
 import type { EngineOptions } from "../src/options.ts";
 import type { Position } from "../src/position.ts";
 import { type ManualClock, manualClock, turn } from "./harness.ts";
@@ -30,6 +31,8 @@ export class Hub {
   unsure = false;
   /** Nodes that hear nothing for now. */
   readonly deaf = new Set<number>();
+  /** Nodes that can tell of no joins and leaves for now. */
+  readonly late = new Set<number>();
   /** Nodes that are no more. */
   readonly dead = new Set<number>();
   /** How many reads there were, of which logs. */
@@ -48,7 +51,9 @@ export class Hub {
       publish: (draft) => {
         // A dead process publishes nothing, and nobody waits for it.
         if (this.dead.has(node)) return new Promise(() => {});
-        if (this.away) throw new PushError("unavailable");
+        const told = watchedChannel(draft.log) !== undefined;
+        const late = told && this.late.has(node);
+        if (this.away || late) throw new PushError("unavailable");
         const key = draft.key && `${draft.log}\n${draft.key}`;
         const known = key && this.#keys.get(key);
         if (known) return known;

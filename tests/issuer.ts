@@ -3,8 +3,8 @@
  * @module
  */
 import { Buffer, loadJwt } from "../src/deps.ts";
-import type { Jwk } from "../src/jwk.ts";
-import type { Algorithm } from "../src/token.ts";
+import type { Jwk } from "../src/auth/jwk.ts";
+import type { Algorithm } from "../src/auth/token.ts";
 
 /** A secret that is long enough for every HMAC. */
 export const SECRET =

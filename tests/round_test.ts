@@ -53,3 +53,10 @@ test("a map that was emptied goes on with what comes then", () => {
   map.set("c", 3);
   assertEquals(round.oldest(), ["c", 3]);
 });
+
+test("restart() begins anew with the oldest", () => {
+  const round = new Round(new Set([1, 2, 3]));
+  assertEquals([round.next(), round.next()], [1, 2]);
+  round.restart();
+  assertEquals([round.next(), round.next()], [1, 2]);
+});

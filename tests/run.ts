@@ -1,17 +1,24 @@
 /**
- * Runs the whole suite under Deno and under Bun, and says how many tests passed
- * and failed in both. Bun comes from PATH, or from npm where there is none.
+ * Runs the whole suite under Deno and under Bun, and says how many tests passed and
+ * failed in both. It takes three processes at a time, as much of it is waiting; what
+ * each prints is shown in one piece. Bun comes from PATH, or from npm where there is
+ * none.
  * @module
  */
 const root = new URL("../", import.meta.url).pathname;
 const env = { NO_COLOR: "1" };
 
-/** Runs a command, shows what it prints, and returns it. */
+/** What Deno runs in a second process: browsers and servers that take their time. */
+const APART = ["tests/bench/", "tests/browser/"];
+
+/** Runs a command and returns what it prints, which is shown, or kept until `after`. */
 async function run(
   command: string[],
   more: Record<string, string> = {},
+  after?: Promise<unknown>,
 ): Promise<{ text: string; code: number }> {
-  console.log(`\n$ ${command.join(" ")}`);
+  const title = `\n$ ${command.join(" ")}\n`;
+  if (!after) console.log(title);
   const child = new Deno.Command(command[0]!, {
     args: command.slice(1),
     cwd: root,
@@ -28,14 +35,16 @@ async function run(
   ) => {
     for await (const bytes of from) {
       text += decoder.decode(bytes);
-      await to.write(bytes);
+      if (!after) await to.write(bytes);
     }
   };
   await Promise.all([
     show(child.stdout, Deno.stdout),
     show(child.stderr, Deno.stderr),
   ]);
-  return { text, code: (await child.status).code };
+  const { code } = await child.status;
+  if (after) console.log(title, await after && text);
+  return { text, code };
 }
 
 /** Bun's command line: the one installed if it is new enough, else npm's. */
@@ -50,6 +59,10 @@ async function findBun(): Promise<string[]> {
   return ["npx", "-y", "bun@1.4"];
 }
 
+function sum(numbers: number[]): number {
+  return numbers.reduce((a, b) => a + b, 0);
+}
+
 function count(text: string, pattern: RegExp): number {
   const found = [...text.matchAll(pattern)].at(-1)?.[1];
   return found === undefined ? NaN : Number(found);
@@ -60,17 +73,22 @@ const allowed = { npm_config_allow_scripts: "bun" };
 const bun = await findBun();
 // First, as tests under Deno start servers under Bun.
 const installed = await run([...bun, "install", "--frozen-lockfile"], allowed);
-const deno = await run([Deno.execPath(), "test", "-A", ...Deno.args, "tests/"]);
-const inBun = await run(
+const test = [Deno.execPath(), "test", "-A", ...Deno.args];
+const first = run([...test, `--ignore=${APART}`, "tests/"]);
+const second = run([...test, ...APART], {}, first);
+const third = run(
   [...bun, "test", "--timeout", "60000", ...Deno.args],
   allowed,
+  second,
 );
+const deno = await Promise.all([first, second]);
+const inBun = await third;
 const results = [
   {
     name: "Deno",
-    passed: count(deno.text, /\| (\d+) passed/g),
-    failed: count(deno.text, /\| (\d+) failed/g),
-    code: deno.code,
+    passed: sum(deno.map(({ text }) => count(text, /\| (\d+) passed/g))),
+    failed: sum(deno.map(({ text }) => count(text, /\| (\d+) failed/g))),
+    code: deno.find(({ code }) => code !== 0)?.code ?? 0,
   },
   {
     name: "Bun",

@@ -3,15 +3,15 @@
  *
  * A streaming dialect is one request whose answer does not end. An exchange is a
  * conversation, written as a generator function: it yields a request and is given
- * the answer. Bayeux over long-polling, for instance, is a handshake, a
- * subscription, and then one `/meta/connect` after the other, each yielded with
- * `parked: true`; whatever it subscribes to is `talk.channels`. The numbers of
- * messages are looked for in every answer, so a dialect parses only what it needs
- * for its next request.
+ * the answer; `bayeux.ts` has an example. What it subscribes to is `talk.channels`,
+ * and once messages reach it, what it yields is `parked`. The numbers of messages
+ * are looked for in every answer, so a dialect parses only what it needs for its
+ * next request. What it throws ends the connection, which counts as dropped.
  * @module
  */
 import type { Answer } from "./answers.ts";
 import { field } from "./answers.ts";
+import { bayeux } from "./bayeux.ts";
 
 /** What a dialect is told about its conversation. */
 export interface Talk {
@@ -132,4 +132,5 @@ export const dialects: Readonly<Record<string, Dialect>> = {
   stream,
   poll,
   "nchan-poll": nchanPoll,
+  bayeux,
 };

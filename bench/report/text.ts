@@ -149,7 +149,7 @@ export function markdown(result: Result): string {
   }
   const heads = [...columns.values()].map(({ runtime, title }) => {
     if (runtime === "native") return title;
-    return `${runtime === "bun" ? "Bun" : "Deno"}, ${title}`;
+    return `${runtime[0]!.toUpperCase()}${runtime.slice(1)}, ${title}`;
   });
   const rows = [["", ...heads], ["-", ...heads.map(() => "-:")]];
   for (const [scenario, name, title] of HEADLINES) {

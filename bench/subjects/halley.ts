@@ -11,7 +11,7 @@ export async function halley(
   { heartbeat, redis }: ServedOptions,
   root: string,
 ): Promise<Served> {
-  const { createEngine, createRouter } = await import(
+  const { bayeux, createEngine, createRouter } = await import(
     `${root}mod.ts`
   ) as typeof import("../../mod.ts");
   const { App } = await import(
@@ -28,6 +28,9 @@ export async function halley(
   const app = new App()
     .get("/healthz", (c) => c.text("ok"))
     .route("/push", createRouter(engine));
+  // Copies from before there was Bayeux have none.
+  const sessions = bayeux?.({ timeout: heartbeat, maxInterval: heartbeat });
+  if (sessions) app.route("/cometd", sessions.router(engine));
   return {
     fetch: (request, env) => app.fetch(request, env as Record<string, unknown>),
     size: () => engine.connections.size,

@@ -1,6 +1,6 @@
 /**
- * What programs that are measured have in common: all but nchan are a fetch
- * handler, run by `server.ts` under Deno or Bun, with these paths.
+ * What programs that are measured have in common: all but nchan, and those for
+ * Node, are a fetch handler, run by `server.ts` under Deno or Bun, with these paths.
  * @module
  */
 

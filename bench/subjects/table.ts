@@ -1,9 +1,11 @@
 /**
  * What can be measured: THE TABLE TO EXTEND with another program. One that speaks
  * another protocol takes a dialect as well (see `load/dialects.ts`); its publishes
- * are a `POST` with the message as body, whatever its clients speak.
+ * are a `POST` with the message as body, whatever its clients speak. One for Node
+ * is a module that `node_server.js` runs.
  * @module
  */
+import { existsSync } from "node:fs";
 import { Child, start } from "../child.ts";
 import { find } from "../services.ts";
 import { command, type Runtime, versionOf } from "../runtimes.ts";
@@ -53,12 +55,12 @@ export interface Subject {
 const SERVER = new URL("./server.ts", import.meta.url);
 const ROOT = new URL("../../", import.meta.url).pathname;
 
-/** A fetch handler run by `server.ts`. */
+/** A fetch handler run by `server.ts`, or something else by a server of its own. */
 export function served(
   name: string,
   title: string,
   module: URL,
-  more: Partial<Subject> & { exported?: string; root?: string },
+  more: Partial<Subject> & { exported?: string; root?: string; server?: URL },
 ): Subject {
   return {
     name,
@@ -75,7 +77,11 @@ export function served(
     async start(runtime, heartbeat) {
       const args = [module.href, more.exported ?? name, String(heartbeat)];
       const child = new Child(
-        [...command(runtime, SERVER), ...args, more.root ?? ROOT],
+        [
+          ...command(runtime, more.server ?? SERVER),
+          ...args,
+          more.root ?? ROOT,
+        ],
       );
       const port = await child.tell<number>("port");
       const end = () => child.end();
@@ -147,6 +153,29 @@ const manySubject: Subject = {
     ),
 };
 
+/**
+ * What every program that speaks Bayeux has in common. Each holds a connect for a
+ * heartbeat, and gives a session up after two at most.
+ */
+const BAYEUX = {
+  dialects: { poll: "bayeux" },
+  subscribe: "/cometd",
+  direct: undefined,
+};
+
+/** A Bayeux server for Node, where Node and its package (`bun install`) are. */
+function onNode(name: string, title: string, file: string, from: string) {
+  return served(name, title, here(file), {
+    ...BAYEUX,
+    exported: "program",
+    runtimes: ["node"],
+    server: here("./node_server.js"),
+    available: (runtime) =>
+      versionOf(runtime) !== undefined &&
+      existsSync(`${ROOT}node_modules/${from}`),
+  });
+}
+
 /** All of them by name; the first is what the others are divided by. */
 export const subjects: readonly Subject[] = [
   served("raw", "raw", here("./raw.ts"), {
@@ -159,6 +188,13 @@ export const subjects: readonly Subject[] = [
   }),
   nchanSubject,
   manySubject,
+  served("halley-bayeux", "Halley, Bayeux", here("./halley.ts"), {
+    ...BAYEUX,
+    exported: "halley",
+    resumes: true,
+  }),
+  onNode("cometd", "CometD", "./cometd.js", "cometd-nodejs-server"),
+  onNode("faye", "Faye", "./faye.js", "faye"),
 ];
 
 /** Waits until something answers on a port. */

@@ -1,6 +1,6 @@
 /** Attacks: somebody acts as somebody else. */
 import { assert, assertEquals } from "@std/assert";
-import { jwt } from "../../src/jwt.ts";
+import { jwt } from "../../src/auth/jwt.ts";
 import { test } from "../harness.ts";
 import {
   type Halley,

@@ -1,6 +1,6 @@
 /** Attacks: names and paths that mean something else than they seem to. */
 import { assert, assertEquals } from "@std/assert";
-import { jwt } from "../../src/jwt.ts";
+import { jwt } from "../../src/auth/jwt.ts";
 import { test } from "../harness.ts";
 import { listen, poll, publish, start, subscribe } from "../http/halley.ts";
 import { exchange } from "../http/sockets.ts";

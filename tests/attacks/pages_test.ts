@@ -1,6 +1,6 @@
 /** Attacks: web pages that use a visitor's browser. */
 import { assert, assertEquals } from "@std/assert";
-import { jwt } from "../../src/jwt.ts";
+import { jwt } from "../../src/auth/jwt.ts";
 import { test } from "../harness.ts";
 import { standalone } from "../http/child.ts";
 import { type Halley, start, subscribe } from "../http/halley.ts";

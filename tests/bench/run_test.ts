@@ -79,7 +79,8 @@ test("the bench runs its scenarios, and writes what it found", () =>
       const [round] = cell.rounds;
       assert(round, `${labelOf(cell)}: ${cell.failure}`);
       const { accounts } = round;
-      if (accounts) assert(isClean(accounts), JSON.stringify(accounts));
+      const what = `${labelOf(cell)}: ${JSON.stringify(accounts)}`;
+      if (accounts) assert(isClean(accounts), what);
       else assert(round.memory!.length > 2 && round.metrics.memory! > 0);
       assertMatch(text, new RegExp(`${cell.scenario} \\(sse\\): 30 connec`));
     }

@@ -1,6 +1,6 @@
 /** A client whose tokens end: it asks for another, and loses nothing. */
 import { assert, assertEquals } from "@std/assert";
-import { jwt } from "../../src/jwt.ts";
+import { jwt } from "../../src/auth/jwt.ts";
 import { test } from "../harness.ts";
 import { now, SECRET, token } from "../issuer.ts";
 import { once, record, until, World } from "./world.ts";

@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { v } from "../../src/deps.ts";
 import { idOfKey } from "../../src/key.ts";
-import { jwt, type JwtOptions } from "../../src/jwt.ts";
+import { jwt, type JwtOptions } from "../../src/auth/jwt.ts";
 import { TicketAnswer } from "../../src/wire.ts";
 import { serve, test } from "../harness.ts";
 import { bearer, Issuer, now, SECRET, token } from "../issuer.ts";

@@ -1,0 +1,63 @@
+/**
+ * Who was thrown out for good, so that whoever comes back by itself, as a bare
+ * `EventSource` does, is told to stay away.
+ * @module
+ */
+import type { Identity } from "../policy.ts";
+
+/** How many subjects, and how many tickets, are remembered; the oldest go first. */
+const MOST = 10_000;
+/** How long a subject is remembered, in ms. */
+const LONGEST = 86_400_000;
+
+/** Subjects and tickets that are over. */
+export class Barred {
+  /** When each subject was thrown out, in ms since 1970; oldest first. */
+  readonly #subjects = new Map<string, number>();
+  /** The keys of tickets that are over, and until when that matters. */
+  readonly #tickets = new Map<string, number>();
+
+  /** What `subject` was given up to `now` is worth nothing from now on. */
+  subject(subject: string, now: number): void {
+    remember(this.#subjects, subject, now);
+  }
+
+  /** Ends the ticket that `identity` came by, if it was one. */
+  ticket({ key, expires }: Identity, now: number): void {
+    if (key === undefined) return;
+    remember(this.#tickets, key, expires ?? now + LONGEST);
+  }
+
+  /**
+   * Whether `identity` is over. One that does not say when it was given is, if its
+   * client `returns`: somebody who has signed in anew does not.
+   */
+  has(identity: Identity, returns: boolean): boolean {
+    const { subject, issued, key } = identity;
+    if (key !== undefined && this.#tickets.has(key)) return true;
+    const since = this.#subjects.get(subject);
+    if (since === undefined) return false;
+    return issued === undefined ? returns : issued <= since;
+  }
+
+  /** Forgets what has had its time. */
+  sweep(now: number): void {
+    for (const [subject, since] of this.#subjects) {
+      if (now - since < LONGEST) break;
+      this.#subjects.delete(subject);
+    }
+    for (const [key, until] of this.#tickets) {
+      if (now >= until) this.#tickets.delete(key);
+    }
+  }
+}
+
+function remember(map: Map<string, number>, name: string, time: number): void {
+  map.delete(name);
+  map.set(name, time);
+  if (map.size <= MOST) return;
+  for (const oldest of map.keys()) {
+    map.delete(oldest);
+    return;
+  }
+}
