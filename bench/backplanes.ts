@@ -11,8 +11,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { type Kind, kinds } from "./backplanes/kinds.ts";
-import { measure, type Measured } from "./backplanes/measure.ts";
-import { table } from "./backplanes/table.ts";
+import { measure } from "./backplanes/measure.ts";
+import { type Row, table } from "./backplanes/table.ts";
 import { endAll } from "./child.ts";
 import { machine } from "./proc.ts";
 import { find } from "./services.ts";
@@ -24,14 +24,6 @@ long one takes to be answered), and 50 at a time (CPU of the node, and of the se
 beside it, for each). Deliveries: the same with 200 parked responses that read; what a
 delivery costs is what that costs more. Another node: a second process follows, and
 says when it heard; the clocks are compared first.`;
-
-/** All rounds of one backplane under one runtime. */
-export interface Row {
-  readonly kind: string;
-  readonly runtime: "bun" | "deno";
-  readonly rounds: Measured[];
-  failure?: string;
-}
 
 process.on("exit", endAll);
 process.on("SIGINT", () => process.exit(130));

@@ -77,7 +77,7 @@ export async function measure(
       publishP99: quantile(one.took, 0.99),
       perSecond: many / batch.ms * 1_000,
       publishCpu,
-      serviceCpu,
+      ...(service && { serviceCpu }),
       deliveryCpu: Math.max(0, perMessage - publishCpu) / PARKED,
       lastP50: median(lasts),
     };

@@ -2,8 +2,8 @@
  * What was found about backplanes, as a Markdown table of medians.
  * @module
  */
-import type { Row } from "../backplanes.ts";
 import { median } from "../statistics.ts";
+import type { Measured } from "./measure.ts";
 
 const COLUMNS: readonly (readonly [name: string, title: string])[] = [
   ["publishP50", "publish p50, ms"],
@@ -16,6 +16,14 @@ const COLUMNS: readonly (readonly [name: string, title: string])[] = [
   ["otherP50", "other node p50, ms"],
   ["otherP99", "p99, ms"],
 ];
+
+/** All rounds of one backplane under one runtime. */
+export interface Row {
+  readonly kind: string;
+  readonly runtime: "bun" | "deno";
+  readonly rounds: Measured[];
+  failure?: string;
+}
 
 /** The table; × is divided by memory under the same runtime. */
 export function table(rows: readonly Row[]): string {
@@ -42,11 +50,14 @@ function cell(
   { kind }: Row,
 ): string {
   if (value === undefined) return "–";
-  const text = value >= 100
+  if (kind === "memory" || !base) return rounded(value, 3);
+  return `${rounded(value, 3)} ×${rounded(value / base, 2)}`;
+}
+
+function rounded(value: number, digits: number): string {
+  return value >= 100
     ? Math.round(value).toLocaleString("en-US")
-    : value.toPrecision(3);
-  if (kind === "memory" || !base) return text;
-  return `${text} ×${(value / base).toPrecision(2)}`;
+    : value.toPrecision(digits);
 }
 
 /** The median of all rounds, where there are any. */

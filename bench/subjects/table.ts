@@ -135,6 +135,24 @@ const nchanSubject: Subject = {
   },
 };
 
+/** Halley as several processes over Redis. */
+const manySubject: Subject = {
+  ...halleyAt("many"),
+  title: "Halley × processes",
+  available: (runtime) =>
+    versionOf(runtime) !== undefined && find("redis-server") !== undefined,
+  start: (runtime, heartbeat, connections) =>
+    many(
+      [
+        // Deno calls a shared port unstable, but for `deno serve --parallel`.
+        ...command(runtime, SERVER, "--unstable-net"),
+        ...[here("./halley.ts").href, "halley"],
+      ],
+      [String(heartbeat), ROOT],
+      connections,
+    ),
+};
+
 /**
  * What every program that speaks Bayeux has in common. Each holds a connect for a
  * heartbeat, and gives a session up after two at most.
@@ -158,24 +176,6 @@ function onNode(name: string, title: string, file: string, from: string) {
   });
 }
 
-/** Halley as several processes over Redis. */
-const manySubject: Subject = {
-  ...halleyAt("many"),
-  title: "Halley × processes",
-  available: (runtime) =>
-    versionOf(runtime) !== undefined && find("redis-server") !== undefined,
-  start: (runtime, heartbeat, connections) =>
-    many(
-      [
-        // Deno calls a shared port unstable, but for `deno serve --parallel`.
-        ...command(runtime, SERVER, "--unstable-net"),
-        ...[here("./halley.ts").href, "halley"],
-      ],
-      [String(heartbeat), ROOT],
-      connections,
-    ),
-};
-
 /** All of them by name; the first is what the others are divided by. */
 export const subjects: readonly Subject[] = [
   served("raw", "raw", here("./raw.ts"), {
@@ -187,6 +187,7 @@ export const subjects: readonly Subject[] = [
     exported: "betterSse",
   }),
   nchanSubject,
+  manySubject,
   served("halley-bayeux", "Halley, Bayeux", here("./halley.ts"), {
     ...BAYEUX,
     exported: "halley",
@@ -194,7 +195,6 @@ export const subjects: readonly Subject[] = [
   }),
   onNode("cometd", "CometD", "./cometd.js", "cometd-nodejs-server"),
   onNode("faye", "Faye", "./faye.js", "faye"),
-  manySubject,
 ];
 
 /** Waits until something answers on a port. */
