@@ -1,10 +1,12 @@
 /**
  * The guides in `docs`: every program in them is checked, and says under Deno and Bun
- * what its comments (`// → …`) say.
+ * what its comments (`// → …`) say. One that serves answers `/healthz`.
  */
 import { assert, assertEquals } from "@std/assert";
 import { readdirSync } from "node:fs";
 import { blocksOf, read } from "./documents.ts";
+import { turn } from "./harness.ts";
+import { freePort } from "./http/child.ts";
 import { Folder, test } from "./runtimes/programs.ts";
 
 /** Languages in which nothing can be run here; proxies have tests of their own. */
@@ -34,12 +36,38 @@ for (const name of readdirSync(new URL("../docs", import.meta.url))) {
     await folder.run([deno, "check", ...files]);
     for (const [n, { text, line }] of programs.entries()) {
       const said = [...text.matchAll(/\/\/ → (.*)$/gm)].map(([, it]) => it);
-      assert(said.length > 0, `line ${line} says nothing`);
+      if (text.includes("export default")) {
+        await serves(folder, [[deno, "serve", "-A"], [bun]], text);
+        continue;
+      }
       for (const command of [[deno, "run", "-A"], [bun]]) {
         const output = await folder.run([...command, files[n]!]);
-        const lines = output.trim().split("\n");
+        const lines = output.split("\n").filter((line) => line !== "");
         assertEquals(lines, said, `line ${line}, ${command[0]}`);
       }
     }
   });
+}
+
+/** Sees that a program, served by each of `commands`, says that it is well. */
+async function serves(
+  folder: Folder,
+  commands: string[][],
+  text: string,
+): Promise<void> {
+  for (const command of commands) {
+    const port = await freePort();
+    folder.write("serves.ts", text.replaceAll("8000", String(port)));
+    const args = command.length > 1 ? [`--port=${port}`] : [];
+    await using program = folder.start([...command, ...args, "serves.ts"]);
+    const ended = program.exit.then(() => "ended");
+    const url = `http://127.0.0.1:${port}/healthz`;
+    for (let status = 0; status !== 200;) {
+      const asked = fetch(url).then((response) => response.status, () => 0);
+      const answer = await Promise.race([asked, ended]);
+      assert(answer !== "ended", program.output);
+      status = Number(answer);
+      await turn();
+    }
+  }
 }
