@@ -8,8 +8,13 @@
 const root = new URL("../", import.meta.url).pathname;
 const env = { NO_COLOR: "1" };
 
-/** What Deno runs in a second process: browsers and servers that take their time. */
-const APART = ["tests/bench/", "tests/browser/"];
+/** What Deno runs in a second process: half of the time it takes. */
+const APART = [
+  "tests/bench/",
+  "tests/browser/",
+  "tests/docs_test.ts",
+  "tests/examples/",
+];
 
 /** Runs a command and returns what it prints, which is shown, or kept until `after`. */
 async function run(
