@@ -48,15 +48,6 @@ function builtin<T>(name: string): T | undefined {
   return getBuiltinModule?.(name) as T | undefined;
 }
 
-/**
- * A client's package, for those who want one: it costs nobody else anything. Bun finds
- * it where it was installed.
- */
-// deno-lint-ignore no-explicit-any
-export async function fromNpm(name: string, version: string): Promise<any> {
-  return await import("Deno" in globalThis ? `npm:${name}@${version}` : name);
-}
-
 /** A Hono app. */
 export type Hono = HonoApp;
 

@@ -8,7 +8,6 @@ import { jetStream } from "./backplane/jetstream.ts";
 import { redis } from "./backplane/redis.ts";
 import { sqlite } from "./backplane/sqlite.ts";
 import type { Config } from "./config.ts";
-import { fromNpm } from "./deps.ts";
 
 /** Opens what the environment names; nothing where it names nothing. */
 export async function openBackplane(
@@ -35,4 +34,13 @@ export async function openBackplane(
       });
     }
   }
+}
+
+/**
+ * The package of a client, for those who want one: it costs nobody else anything, and
+ * is no part of what is published. Bun finds it where it was installed.
+ */
+// deno-lint-ignore no-explicit-any
+async function fromNpm(name: string, version: string): Promise<any> {
+  return await import("Deno" in globalThis ? `npm:${name}@${version}` : name);
 }

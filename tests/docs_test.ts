@@ -36,7 +36,7 @@ for (const name of readdirSync(new URL("../docs", import.meta.url))) {
     await folder.run([deno, "check", ...files]);
     for (const [n, { text, line }] of programs.entries()) {
       const said = [...text.matchAll(/\/\/ → (.*)$/gm)].map(([, it]) => it);
-      if (text.includes("export default")) {
+      if (/^export default/m.test(text)) {
         await serves(folder, [[deno, "serve", "-A"], [bun]], text);
         continue;
       }
