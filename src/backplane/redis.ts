@@ -50,8 +50,10 @@ export interface RedisOptions {
   readonly feed?: Partial<Bounds>;
   /** How many channels, and how many private logs, are kept (default 100,000). */
   readonly logs?: number;
-  /** How many idempotency keys are remembered, and for how many ms each (10,000; 300,000). */
-  readonly keys?: { readonly count?: number; readonly age?: number };
+  /** How long an idempotency key is remembered, in ms (default 300,000). */
+  readonly keyAge?: number;
+  /** How many idempotency keys are remembered (default 10,000). */
+  readonly keys?: number;
   /** Hears why Redis is out of reach (default: it is written to the console). */
   readonly onError?: (error: unknown) => void;
 }
@@ -120,8 +122,8 @@ class RedisBackplane implements Backplane {
       history: boundsOf(options.history, HISTORY),
       feed: boundsOf(options.feed, FEED, "feed"),
       logs: count("logs", options.logs, 100_000, 1),
-      keys: count("keys.count", options.keys?.count, 10_000, 1),
-      keyAge: count("keys.age", options.keys?.age, 300_000),
+      keys: count("keys", options.keys, 10_000, 1),
+      keyAge: count("keyAge", options.keyAge, 300_000),
     };
     const patience = count("patience", options.patience, 2_000, 1);
     this.#order = new RedisOrder(prefix, keep, patience);

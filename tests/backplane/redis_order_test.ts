@@ -120,7 +120,7 @@ test(
 );
 
 test("a key in Redis is forgotten by age and beyond their number", async (open) => {
-  const backplane = open({ keys: { count: 2, age: 1_000 } });
+  const backplane = open({ keys: 2, keyAge: 1_000 });
   const seq = async (key: string, time: number) =>
     (await backplane.publish(draft({ key, time }))).seq;
   assertEquals([await seq("a", 5_000), await seq("a", 5_999)], [1, 1]);

@@ -56,9 +56,9 @@ test("redis() says what is wrong with its options", () => {
   );
   assertThrows(() => redis({ client, logs: NaN }), RangeError, "logs is NaN");
   assertThrows(
-    () => redis({ client, keys: { count: 0 } }),
+    () => redis({ client, keys: 0 }),
     RangeError,
-    "keys.count",
+    "keys is 0",
   );
 });
 
