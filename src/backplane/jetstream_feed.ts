@@ -145,8 +145,7 @@ export class JetStreamFeed {
     const { stream } = this.#host;
     let top = await stream.look();
     if (top.epoch === fan.read.epoch && await this.#lost(top)) {
-      await stream.renew();
-      top = await stream.look();
+      top = await this.#renew(top.epoch);
     }
     if (top.epoch === fan.read.epoch) return fan.retry();
     // Who begins does so at the present; who was there gets all of the new order.
@@ -154,6 +153,20 @@ export class JetStreamFeed {
     const seq = fan.read.epoch === "" ? top.seq : await stream.begins(top);
     this.#last = top.last?.seq === seq ? top.last : undefined;
     fan.begin({ epoch, seq });
+  }
+
+  /**
+   * Gives it another epoch, the same for all nodes that find `lost` at an end:
+   * JetStream changes a stream whatever it was before, so each comes at a time of
+   * its own, and looks before that and after.
+   */
+  async #renew(lost: string): Promise<StreamTop> {
+    const { stream } = this.#host;
+    const { signal } = this.#closing;
+    await pause(3, signal);
+    if ((await stream.look()).epoch === lost) await stream.renew();
+    await pause(2, signal);
+    return await stream.look();
   }
 
   /** Whether something that was read is gone, or another message in its place. */
