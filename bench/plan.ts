@@ -95,9 +95,16 @@ export function followedBy(plan: Plan, connection: number): Uint8Array {
 
 /** How many deliveries the messages from `from` on make in all. */
 export function deliveries(plan: Plan, from = 0): number {
-  const number = messages(plan) - from;
-  if (plan.direct) return number;
-  return number * plan.connections * plan.perConnection / plan.channels;
+  const all = messages(plan);
+  if (plan.direct) return all - from;
+  // Where connections are few, channels have not as many members each.
+  const members = new Uint32Array(plan.channels);
+  for (let connection = 0; connection < plan.connections; connection++) {
+    for (const channel of channelsOf(plan, connection)) members[channel]!++;
+  }
+  let sum = 0;
+  for (let n = from; n < all; n++) sum += members[channelOf(plan, n)]!;
+  return sum;
 }
 
 /** The data of message `n`. */

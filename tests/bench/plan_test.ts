@@ -51,6 +51,7 @@ test("a plan's deliveries are what its connections expect, added up", () => {
     warmUp: 0.5,
   }));
   plans.push({ ...plans[0]!, direct: true });
+  plans.push({ ...plans[0]!, connections: 30, seconds: 0.04, warmUp: 0 });
   for (const plan of plans) {
     let sum = 0;
     for (let client = 0; client < plan.connections; client++) {
