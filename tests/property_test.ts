@@ -231,6 +231,7 @@ export class Play {
         return world.trimFeed();
       case "renew":
         this.orderly = false;
+        this.homes.renewed();
         return await world.renew();
       case "sweep":
         this.now += (first % 4) * 10_000;
