@@ -214,14 +214,15 @@ export class Engine {
   /**
    * Ends a connection and its response, at whatever node; false if none is known to
    * have it, or a `beforeDrop` listener here keeps it (one at another node does so
-   * without a word, and a backplane that loses its order loses this one too). `after`:
-   * when its client may come back, in ms.
+   * without a word). `after`: when its client may come back, in ms.
    */
   drop(id: string, reason: DropReason = "kicked", after?: number): boolean {
     const connection = this.connections.get(id);
     if (connection && !drop(this.node, connection, reason, after)) return false;
-    const elsewhere = this.#roster?.drop(id, reason, after) ?? false;
-    return connection !== undefined || elsewhere;
+    if (!connection && !this.#roster?.find(id)) return false;
+    // Its client may have moved on a moment ago, which is not known here yet.
+    this.#roster?.drop(id, reason, after);
+    return true;
   }
 
   /**

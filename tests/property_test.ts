@@ -231,7 +231,6 @@ export class Play {
         return world.trimFeed();
       case "renew":
         this.orderly = false;
-        this.homes.renewed();
         return await world.renew();
       case "sweep":
         this.now += (first % 4) * 10_000;

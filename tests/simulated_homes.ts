@@ -65,23 +65,14 @@ export class Homes {
     }
   }
 
-  /** Orders `id` to be ended, wherever `engine` knows it to be. */
+  /** Orders `id` to be ended, wherever it is. */
   drop(engine: Engine, id: string): void {
-    const homes = this.of(id);
-    // Of a client that has just moved on it may know the former home only.
-    const elsewhere = homes.length === 1 && engine.node.peers?.find(id);
-    const known = homes.filter((at) => at === engine || elsewhere);
-    const found = known.map((at) => ({
+    const found = this.of(id).map((at) => ({
       by: engine,
       at,
       connection: at.connections.get(id)!,
     }));
     if (engine.drop(id)) this.#ordered.push(...found);
-  }
-
-  /** The order of messages is lost, and with it what nodes were ordered to do. */
-  renewed(): void {
-    this.#ordered.length = 0;
   }
 
   /** Once all is told: orders are carried out, and every node knows who is there. */

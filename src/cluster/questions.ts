@@ -23,7 +23,10 @@ export class Questions {
   #pending: Set<string> | undefined;
   #number = Infinity;
 
-  /** Asks whether anyone has connection `id`; false is certain. */
+  /**
+   * Asks whether anyone has connection `id`; false is certain, and says that all have
+   * heard what was told before.
+   */
   ask(id: string, now: number): Promise<boolean> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ id, due: now + PATIENCE, resolve, reject });

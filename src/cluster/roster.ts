@@ -95,11 +95,9 @@ export class Roster implements Peers {
     return this.#watchers.wait(channels, this.#now);
   }
 
-  /** Has a connection ended wherever else it is; false if it is nowhere. */
-  drop(id: string, reason: DropReason, after?: number): boolean {
-    if (!this.find(id)) return false;
+  /** Has a connection ended wherever else it is. */
+  drop(id: string, reason: DropReason, after?: number): void {
     this.#speaker.order({ id, reason, after });
-    return true;
   }
 
   /** The same for all of a subject; how many are known and not here. */

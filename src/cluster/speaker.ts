@@ -46,8 +46,8 @@ export class Speaker {
   readonly #gone = new Set<string>();
   readonly #answers = new Map<string, number>();
   #orders: DropOrder[] = [];
-  /** Orders of late, as they were given: some node may have missed them. */
-  #given: DropOrder[] = [];
+  /** Orders that some node may not have heard: they are repeated until all have. */
+  readonly #given = new Set<DropOrder>();
 
   constructor(
     node: Node,
@@ -123,8 +123,24 @@ export class Speaker {
   /** Has connections ended at other nodes. */
   order(order: DropOrder): void {
     this.#orders.push(order);
-    this.#given.push({ ...order, given: this.#node.settings.clock.now() });
-    this.soon();
+    const given = { ...order, given: this.#node.settings.clock.now() };
+    this.#given.add(given);
+    void this.#confirm(given);
+  }
+
+  /** Who has answered a question that came after an order has heard that order. */
+  async #confirm(order: DropOrder): Promise<void> {
+    while (!this.#closed) {
+      const answers = this.#questions.ask("", this.#node.settings.clock.now());
+      this.soon();
+      try {
+        await answers;
+        this.#given.delete(order);
+        return;
+      } catch {
+        // Some node does not answer yet.
+      }
+    }
   }
 
   /** The message of this number has come back. */
@@ -149,7 +165,6 @@ export class Speaker {
   sweep(): void {
     if (this.#closed) return;
     const now = this.#node.settings.clock.now();
-    this.#given = this.#given.filter(({ given }) => now - given! < WAY);
     for (const [id, sent] of this.#leaving) {
       if (now - sent < WAY) break;
       this.#leaving.delete(id);

@@ -6,6 +6,7 @@
 import type { Connection } from "../connection.ts";
 import { Buffer } from "../deps.ts";
 import type { Engine } from "../engine.ts";
+import { drop } from "../drops.ts";
 import { type Code, PushError } from "../errors.ts";
 import { Chunk } from "../frame.ts";
 import { CHUNK_BYTES } from "../log.ts";
@@ -156,6 +157,8 @@ class PollSink implements Sink {
 
   #part(): void {
     this.#connection.unpark(this);
-    if (this.#options.once) this.#engine.drop(this.#connection.id, "left");
+    if (!this.#options.once || this.#connection.ended) return;
+    // Nobody has its key, so it is nowhere else.
+    drop(this.#engine.node, this.#connection, "left");
   }
 }

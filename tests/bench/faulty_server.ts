@@ -15,7 +15,7 @@ import {
 export const ONE_IN = 1_000;
 
 /** How late a late message is, in ms. */
-export const LATE = 600;
+export const LATE = 2_000;
 
 type Controller = ReadableStreamDefaultController<Uint8Array>;
 type Write = (controller: Controller, bytes: Uint8Array) => void;
