@@ -166,7 +166,7 @@ export class Connection {
   confirm(): void {
     this.cursor = this.sent;
     // A loss that its client knows of is not told again.
-    for (const [log, floor] of this.#cuts ?? []) this.beginAt(log, floor);
+    this.#cuts?.forEach((floor, log) => this.beginAt(log, floor));
     this.#cuts = undefined;
     this.#begins = stillAbove(this.#begins, this.cursor);
   }
@@ -222,6 +222,8 @@ export class Connection {
       this.resume(host.epoch, host.applied);
       return host.reset();
     }
+    // As after most writes: no log goes further than that.
+    if (this.sent === host.applied) return undefined;
     let cut: Log | undefined;
     let first: Log | undefined;
     let several: Reading[] | undefined;

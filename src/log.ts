@@ -206,6 +206,7 @@ export function stillAbove(
   places: Map<Log, number> | undefined,
   seq: number,
 ): Map<Log, number> | undefined {
-  for (const place of places?.values() ?? []) if (place > seq) return places;
+  if (!places) return undefined;
+  for (const place of places.values()) if (place > seq) return places;
   return undefined;
 }
