@@ -80,6 +80,8 @@ export interface Sizing {
   /** Connections predicted to fit, and at how many that was checked. */
   readonly predicted: number;
   readonly checkedAt: number;
+  /** How many predictions were tried out; this is the last of them. */
+  readonly tried: number;
   readonly bound: string;
   readonly model: Record<string, number>;
   /** What was predicted for that many, and what was measured. */

@@ -8,9 +8,13 @@
  * messages: the server's peak memory, its CPU time per second, and the 99th
  * percentile of the latency. All three are straight as long as nothing is
  * saturated; so a size is never predicted above 80 % of a core, unless one asks.
+ * Where one of them bends all the same and what happens is not close to what was
+ * predicted, lines through the nearest sizes make another prediction, which is
+ * tried out like the first.
  * @module
  */
 import { descriptorLimit } from "./proc.ts";
+import { error } from "./report/sizing.ts";
 import type { Cell, Round, Sizing } from "./result.ts";
 import { type Course, type Job, measure, type Watcher } from "./run.ts";
 import { SPARE } from "./stage.ts";
@@ -32,10 +36,19 @@ export interface Limits {
 const PILOT = 1_000;
 
 /** The sizes that the lines go through, as shares of the first guess. */
-const SHARES = [0.2, 0.4, 0.6];
+const SHARES = [0.25, 0.5, 0.75];
 
-/** At how many sizes that measures: the first look, these, and the check. */
-export const SIZES: number = SHARES.length + 2;
+/** A prediction this near to what happens is good, in per cent. */
+const CLOSE = 15;
+
+/** How many predictions are tried out at most. */
+const TRIES = 3;
+
+/** Through how many sizes the lines of another prediction go. */
+const NEAREST = 3;
+
+/** At how many sizes that measures at most: the first look, these, and the tries. */
+export const SIZES: number = 1 + SHARES.length + TRIES;
 
 /** What each limit limits, and how one says it. */
 const LINES = [
@@ -54,10 +67,14 @@ const BOUNDS: Record<string, string> = {
 /** A model: a line for each limit. */
 export type Model = Record<string, { at0: number; slope: number }>;
 
+/** What was measured at a size. */
+export interface Point {
+  readonly connections: number;
+  readonly metrics: Round["metrics"];
+}
+
 /** Draws the lines through some rounds. */
-export function modelOf(
-  points: readonly { connections: number; metrics: Round["metrics"] }[],
-): Model {
+export function modelOf(points: readonly Point[]): Model {
   return Object.fromEntries(LINES.map(([limit, metric]) => [
     limit,
     line(
@@ -97,8 +114,9 @@ export async function size(
   watcher: Watcher,
 ): Promise<{ cells: Cell[]; sizing: Sizing | undefined }> {
   const cells: Cell[] = [];
-  const points: { connections: number; metrics: Round["metrics"] }[] = [];
-  const at = async (connections: number) => {
+  const points: Point[] = [];
+  let sizing: Sizing | undefined;
+  const at = async (connections: number): Promise<Point> => {
     const plan = { ...job.plan, connections };
     const { scenario, transport, runtime, subject } = job;
     const rounds: Round[] = [];
@@ -129,35 +147,56 @@ export async function size(
     for (const share of SHARES) {
       points.push(await at(Math.max(10, Math.round(most * share))));
     }
-    const model = modelOf(points);
-    const fits = allowed(model, limits);
-    const { name, connections } = bound(fits);
-    const checkedAt = Math.max(10, Math.min(connections, here));
-    const checked = await at(checkedAt);
-    const sizing: Sizing = {
-      limits: { ...limits },
-      allowed: fits,
-      predicted: connections,
-      checkedAt,
-      bound: name,
-      model: Object.fromEntries(
-        Object.entries(model).flatMap(([name, { at0, slope }]) => [
-          [`${name}At0`, at0],
-          [`${name}PerConnection`, slope],
-        ]),
-      ),
-      check: LINES.map(([limit, metric, name, unit]) => ({
-        name,
-        predicted: (model[limit]!.at0 + model[limit]!.slope * checkedAt) / unit,
-        measured: (checked.metrics[metric] ?? NaN) / unit,
-      })),
-    };
-    return { cells, sizing };
+    for (let tried = 1; tried <= TRIES; tried++) {
+      const model = modelOf(nearest(points, points.at(-1)!.connections));
+      const checkedAt = Math.max(
+        10,
+        Math.min(bound(allowed(model, limits)).connections, here),
+      );
+      points.push(await at(checkedAt));
+      sizing = sizingOf(model, limits, points.at(-1)!, tried);
+      if (sizing.check.every((one) => Math.abs(error(one)) <= CLOSE)) break;
+    }
   } catch (error) {
     if (!course.signal.aborted) throw error;
-    const whole = cells.filter(({ rounds }) => rounds.length > 0);
-    return { cells: whole, sizing: undefined };
   }
+  return { cells: cells.filter(({ rounds }) => rounds.length > 0), sizing };
+}
+
+/** The sizes that are nearest to one. */
+export function nearest(points: readonly Point[], size: number): Point[] {
+  const far = ({ connections }: Point) => Math.abs(connections - size);
+  return points.toSorted((a, b) => far(a) - far(b)).slice(0, NEAREST);
+}
+
+/** A prediction beside what happened. */
+function sizingOf(
+  model: Model,
+  limits: Limits,
+  { connections, metrics }: Point,
+  tried: number,
+): Sizing {
+  const fits = allowed(model, limits);
+  const { name, connections: predicted } = bound(fits);
+  return {
+    limits: { ...limits },
+    allowed: fits,
+    predicted,
+    checkedAt: connections,
+    tried,
+    bound: name,
+    model: Object.fromEntries(
+      Object.entries(model).flatMap(([name, { at0, slope }]) => [
+        [`${name}At0`, at0],
+        [`${name}PerConnection`, slope],
+      ]),
+    ),
+    check: LINES.map(([limit, metric, name, unit]) => ({
+      name,
+      predicted: (model[limit]!.at0 + model[limit]!.slope * connections) / unit,
+      measured: (metrics[metric] ?? NaN) / unit,
+    })),
+  };
 }
 
 /** The numbers of the lines, each the median of all rounds. */

@@ -14,13 +14,21 @@ export function error(
 }
 
 /** In a sentence, how many fit and why no more. */
-export function answer({ predicted, bound, checkedAt }: Sizing): string {
+export function answer(
+  { predicted, bound, checkedAt, tried }: Sizing,
+): string {
   const fit = predicted.toLocaleString("en-US");
-  const tried = checkedAt === predicted
+  const where = checkedAt === predicted
     ? "tried out at that size"
     : `tried out at ${checkedAt.toLocaleString("en-US")}, ` +
       "which is what this machine allows";
-  return `${fit} connections fit; what ends first is ${bound}; ${tried}`;
+  const before = tried === 1
+    ? ""
+    : `; ${tried - 1} predicted before that ${
+      tried === 2 ? "was" : "were"
+    } off`;
+  return `${fit} connections fit; what ends first is ${bound}; ${where}` +
+    before;
 }
 
 /** Rows of `what, predicted, measured, off by`. */

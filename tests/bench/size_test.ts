@@ -1,7 +1,7 @@
 /** How many connections fit: the lines, and where they meet the limits. */
 import { assertEquals } from "@std/assert";
 import { answer, checkRows } from "../../bench/report/sizing.ts";
-import { allowed, bound, modelOf } from "../../bench/size.ts";
+import { allowed, bound, modelOf, nearest } from "../../bench/size.ts";
 import { line, median } from "../../bench/statistics.ts";
 import { test } from "../harness.ts";
 
@@ -39,6 +39,20 @@ test("the first limit that a line reaches says how many fit", () => {
   });
 });
 
+test("where a line bends, another prediction goes by the nearest sizes", () => {
+  const bent = [...points, {
+    connections: 25_000,
+    metrics: { rssPeak: 190e6, serverCpu: 101, latencyP99: 700 },
+  }];
+  const near = nearest(bent, 25_000);
+  assertEquals(
+    near.map(({ connections }) => connections),
+    [25_000, 3_000, 2_000],
+  );
+  const { p99 } = allowed(modelOf(near), limits);
+  assertEquals(p99! > 3_000 && p99! < 25_000, true);
+});
+
 test("what does not grow, and what is not limited, limits nothing", () => {
   const flat = points.map(({ connections, metrics }) => ({
     connections,
@@ -55,6 +69,7 @@ test("a prediction is shown beside what happened", () => {
     allowed: {},
     predicted: 30_000,
     checkedAt: 19_900,
+    tried: 2,
     bound: "memory",
     model: {},
     check: [
@@ -65,7 +80,7 @@ test("a prediction is shown beside what happened", () => {
   assertEquals(
     answer(sizing),
     "30,000 connections fit; what ends first is memory; tried out at 19,900, " +
-      "which is what this machine allows",
+      "which is what this machine allows; 1 predicted before that was off",
   );
   assertEquals(checkRows(sizing).map((row) => row[3]), ["+8 %", "−10 %"]);
 });
