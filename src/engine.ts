@@ -30,7 +30,7 @@ import { announcePresence, presentIn } from "./presence.ts";
 import { checkChannel, Publisher, refuse, sendToEach } from "./publisher.ts";
 import { Roster } from "./cluster/roster.ts";
 import { checkRuntime } from "./runtime.ts";
-import { sweep } from "./sweep.ts";
+import { Sweep } from "./sweep.ts";
 
 /** How often old messages and absent connections are looked for, in ms. */
 const SWEEP = 1_000;
@@ -46,6 +46,7 @@ export class Engine {
   readonly policy: Policy;
   readonly #backplane: Backplane;
   readonly #alarm: Alarm;
+  readonly #sweep: Sweep;
   readonly #publisher: Publisher;
   /** The other nodes; none where the backplane reaches this process only. */
   readonly #roster: Roster | undefined;
@@ -59,6 +60,7 @@ export class Engine {
     this.node = new Node(settingsOf(options), this.#backplane);
     this.policy = options.policy ?? {};
     this.#publisher = new Publisher(this.node, this.#backplane);
+    this.#sweep = new Sweep(this.node);
     if (options.log) {
       logEvents(this.node.events, this.node.settings.clock, options.log);
     }
@@ -74,7 +76,8 @@ export class Engine {
     const every = Math.min(SWEEP, heartbeat / 4);
     this.#alarm = new Alarm(clock, every, (late) => {
       this.node.counts.loopLag.observe(late / 1_000);
-      this.sweep();
+      this.#sweep.begin();
+      this.#roster?.sweep(clock.now());
     });
   }
 
@@ -244,7 +247,7 @@ export class Engine {
    * it; tests call it with the time they like.
    */
   sweep(now: number = this.node.settings.clock.now()): void {
-    sweep(this.node, now);
+    this.#sweep.now(now);
     this.#roster?.sweep(now);
   }
 

@@ -239,6 +239,37 @@ test("close({ over }) refuses newcomers, and says when to come back", async () =
   await closing;
 });
 
+/** A sink that counts how often it is swept. */
+class Swept extends Recorder {
+  count = 0;
+
+  override sweep(): void {
+    this.count++;
+  }
+}
+
+test("the timer looks at 1,000 connections a turn, and misses nobody", async () => {
+  const { engine, clock } = setup();
+  const sinks: Swept[] = [];
+  for (let i = 0; i < 2_100; i++) {
+    sinks.push(new Swept(await engine.connect({ channels: ["a"] })));
+  }
+  const swept = () => sinks.reduce((sum, { count }) => sum + count, 0);
+  clock.advance(1_000);
+  assertEquals(swept(), 1_000, "others have their turn");
+  await turn();
+  assertEquals(swept(), 2_000);
+  // It rings again before all were looked at: then all are once more.
+  clock.advance(1_000);
+  assertEquals(swept(), 2_000);
+  await turn();
+  assertEquals(swept(), 3_100);
+  await turn();
+  await turn();
+  assert(sinks.every(({ count }) => count === 2));
+  await engine.close();
+});
+
 test("close() during a close({ over }) ends it at once", async () => {
   const { engine, listen } = setup();
   for (let i = 0; i < 8; i++) await listen("a");

@@ -57,6 +57,8 @@ export class Counts {
   resets = 0;
   /** Responses ended because nobody read them. */
   slow = 0;
+  /** How often a sweep has found an open response without room. */
+  found = 0;
   /** Open responses that had no room at the last sweep. */
   behind = 0;
   /** Responses that connections were parked on, by transport. */

@@ -103,7 +103,7 @@ class StreamSink implements Sink {
     const before = this.#wrote;
     const silence = now - before;
     if (!room) {
-      counts.behind++;
+      counts.found++;
       if (silence >= settings.writeTimeout) this.#slow();
       return;
     }
