@@ -46,12 +46,20 @@ export interface Callers {
  * Refuses a `Host` that is not one of ours: a page whose name was made to point to
  * this machine (DNS rebinding) is told from a visitor by nothing else.
  */
-export function checkHost(request: Request, { hosts }: Callers): void {
-  if (!hosts) return;
-  const host = hostOf(request);
-  const name = host.replace(/:[0-9]*$/, "").toLowerCase();
-  if (hosts.some((listed) => listed.toLowerCase() === name)) return;
-  throw new PushError("bad_origin", `The host ${name} is not served here.`);
+export function checkHost(request: Request, callers: Callers): void {
+  if (hostAllowed(request, callers)) return;
+  const detail = `The host ${nameOf(request)} is not served here.`;
+  throw new PushError("bad_origin", detail);
+}
+
+/** Whether its `Host` is one of ours. */
+export function hostAllowed(request: Request, { hosts }: Callers): boolean {
+  const name = nameOf(request);
+  return !hosts || hosts.some((listed) => listed.toLowerCase() === name);
+}
+
+function nameOf(request: Request): string {
+  return hostOf(request).replace(/:[0-9]*$/, "").toLowerCase();
 }
 
 /** Whether a browser's page may call: same host, listed, or no browser at all. */
