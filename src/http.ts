@@ -73,6 +73,28 @@ export function originAllowed(request: Request, { origins }: Callers): boolean {
     hostOf(request).toLowerCase();
 }
 
+/**
+ * Refuses what a page asks for that is not to call here. Scripts, images and links ask
+ * without an `Origin`: then something else has to say that they are no other page's.
+ */
+export function checkPage(request: Request, callers: Callers): void {
+  if (originAllowed(asCalled(request), callers)) return;
+  throw new PushError("bad_origin", "Pages of this origin may not call here.");
+}
+
+function asCalled(request: Request): Request {
+  const { headers } = request;
+  const site = headers.get("sec-fetch-site");
+  if (headers.has("origin") || request.method !== "GET") return request;
+  if (site === "same-origin" || site === "none") return request;
+  const page = /^https?:\/\/[^/]+/.exec(headers.get("referer") ?? "")?.[0];
+  const origin = page ?? "null";
+  const host = headers.get("host");
+  const seen = new Headers({ origin });
+  if (host !== null) seen.set("host", host);
+  return { url: request.url, headers: seen } as Request;
+}
+
 function hostOf(request: Request): string {
   const host = request.headers.get("host");
   return host ?? request.url.split("/", 3)[2] ?? "";
@@ -152,14 +174,6 @@ const DRAIN_BYTES = 16_777_216;
 /** How long a refused body is read, in ms. */
 const DRAIN_TIME = 2_000;
 
-/** How long a body may take to come, in ms, if nothing else is said. */
-const PATIENCE = 30_000;
-
-function timeLimit(end: () => void): () => void {
-  const timer = setTimeout(end, PATIENCE);
-  return () => clearTimeout(timer);
-}
-
 /**
  * The text of a body of at most `limit` bytes; else `too_large`, or `request_timeout`
  * if `schedule`, which returns what prevents that, ends it before it is there.
@@ -167,7 +181,7 @@ function timeLimit(end: () => void): () => void {
 export async function readText(
   request: Request,
   limit: number,
-  schedule: (end: () => void) => () => void = timeLimit,
+  schedule: (end: () => void) => () => void,
 ): Promise<string> {
   const announced = request.headers.get("content-length");
   const reader = announced !== null && Number(announced) <= limit
