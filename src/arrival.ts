@@ -258,6 +258,7 @@ export function subscribe(
 ): void {
   const all = new Set([...connection.channels, ...names]);
   checkChannels(node, all);
+  node.meters.room({}, connection, all.size);
   for (const name of connection.channels) all.delete(name);
   begin(node, connection, all, false);
 }

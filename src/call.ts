@@ -2,8 +2,11 @@
  * One request to the router: taken apart, and checked against the policy.
  * @module
  */
+import { addressOf } from "./auth/address.ts";
 import type { Engine } from "./engine.ts";
 import { PushError } from "./errors.ts";
+import { reconnectDelay } from "./frame.ts";
+import { type Callers, readText } from "./http.ts";
 import { type Action, allows, type Identity } from "./policy.ts";
 
 /** One request, taken apart once. */
@@ -40,21 +43,68 @@ export function takeApart(
   }
 }
 
-/** Who a request comes from; rejects if that is over, or not known. */
+/**
+ * Where a request comes from, if addresses have quotas; the same in every protocol.
+ * `env` is what the runtime's server gave.
+ */
+export function callerAddress(
+  engine: Engine,
+  request: Request,
+  env: unknown,
+  { proxy }: Callers,
+): string | undefined {
+  if (!engine.node.meters.byAddress) return undefined;
+  return addressOf(request, env, proxy);
+}
+
+/**
+ * The text of a body of at most `limit` bytes, which has to come in time; `reread` gives
+ * the one that middleware has read already.
+ */
+export async function readBody(
+  { node }: Engine,
+  request: Request,
+  reread: () => Promise<string>,
+  limit: number,
+): Promise<string> {
+  if (request.bodyUsed) return await reread();
+  const { bodyTimeout, clock } = node.settings;
+  return await readText(
+    request,
+    limit,
+    (end) => clock.schedule(end, bodyTimeout),
+  );
+}
+
+/**
+ * Who a request comes from; rejects if that is over, or not known. Only one that
+ * `opens` a stream of the native protocol may come with a ticket (N12.3).
+ */
 export async function identify(
   engine: Engine,
   request: Request,
+  opens = false,
 ): Promise<Identity | undefined> {
   const identity = await engine.policy.identify?.(request);
   if (!identity) return undefined;
-  const { barred, settings: { clock } } = engine.node;
-  if (clock.now() >= (identity.expires ?? Infinity)) {
+  checkIdentity(engine, identity, request.headers.has("last-event-id"));
+  if (opens || identity.key === undefined) return identity;
+  const detail = "A ticket opens a stream; for all else send a token.";
+  throw new PushError("unauthorized", detail);
+}
+
+/** Throws if `identity` is over; `returns`: its client was here before. */
+export function checkIdentity(
+  { node: { barred, settings } }: Engine,
+  identity: Identity,
+  returns = false,
+): void {
+  if (settings.clock.now() >= (identity.expires ?? Infinity)) {
     throw new PushError("token_expired");
   }
-  if (barred.has(identity, request.headers.has("last-event-id"))) {
+  if (barred.has(identity, returns)) {
     throw new PushError("kicked", "You were sent away: sign in again.");
   }
-  return identity;
 }
 
 /** Throws unless the policy lets `identity` do this. */
@@ -70,4 +120,14 @@ export async function demand(
     ? `You may not ${action} ${name}.`
     : `Nobody may ${action} over HTTP until a policy allows it.`;
   throw new PushError(identity ? "forbidden" : "unauthorized", hint);
+}
+
+/** When whoever was refused may ask again, in ms: not all at the same moment. */
+export function comeBackAfter(
+  { node }: Engine,
+  { code, retryAfter = 0 }: PushError,
+): number {
+  // A node that goes away spreads those who come back by itself.
+  const spread = code === "shutdown" && node.drain ? 0 : reconnectDelay();
+  return Math.ceil(retryAfter) + spread;
 }

@@ -53,7 +53,8 @@ export interface Storage {
   readonly at: string;
 }
 
-const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
+/** The names of a machine to itself. */
+export const LOOPBACK: readonly string[] = ["localhost", "127.0.0.1", "[::1]"];
 
 /** What connections, subjects and addresses have quotas of. */
 const QUOTAS = ["connections", "channels", "opens", "publishes", "bytes"];

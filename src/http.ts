@@ -46,12 +46,20 @@ export interface Callers {
  * Refuses a `Host` that is not one of ours: a page whose name was made to point to
  * this machine (DNS rebinding) is told from a visitor by nothing else.
  */
-export function checkHost(request: Request, { hosts }: Callers): void {
-  if (!hosts) return;
-  const host = hostOf(request);
-  const name = host.replace(/:[0-9]*$/, "").toLowerCase();
-  if (hosts.some((listed) => listed.toLowerCase() === name)) return;
-  throw new PushError("bad_origin", `The host ${name} is not served here.`);
+export function checkHost(request: Request, callers: Callers): void {
+  if (hostAllowed(request, callers)) return;
+  const detail = `The host ${nameOf(request)} is not served here.`;
+  throw new PushError("bad_origin", detail);
+}
+
+/** Whether its `Host` is one of ours. */
+export function hostAllowed(request: Request, { hosts }: Callers): boolean {
+  const name = nameOf(request);
+  return !hosts || hosts.some((listed) => listed.toLowerCase() === name);
+}
+
+function nameOf(request: Request): string {
+  return hostOf(request).replace(/:[0-9]*$/, "").toLowerCase();
 }
 
 /** Whether a browser's page may call: same host, listed, or no browser at all. */
@@ -63,6 +71,28 @@ export function originAllowed(request: Request, { origins }: Callers): boolean {
   if (origins?.includes("*") || origins?.includes(origin)) return true;
   return origin.replace(/^[a-z+.-]+:\/\//, "").toLowerCase() ===
     hostOf(request).toLowerCase();
+}
+
+/**
+ * Refuses what a page asks for that is not to call here. Scripts, images and links ask
+ * without an `Origin`: then something else has to say that they are no other page's.
+ */
+export function checkPage(request: Request, callers: Callers): void {
+  if (originAllowed(asCalled(request), callers)) return;
+  throw new PushError("bad_origin", "Pages of this origin may not call here.");
+}
+
+function asCalled(request: Request): Request {
+  const { headers } = request;
+  const site = headers.get("sec-fetch-site");
+  if (headers.has("origin") || request.method !== "GET") return request;
+  if (site === "same-origin" || site === "none") return request;
+  const page = /^https?:\/\/[^/]+/.exec(headers.get("referer") ?? "")?.[0];
+  const origin = page ?? "null";
+  const host = headers.get("host");
+  const seen = new Headers({ origin });
+  if (host !== null) seen.set("host", host);
+  return { url: request.url, headers: seen } as Request;
 }
 
 function hostOf(request: Request): string {
@@ -144,14 +174,6 @@ const DRAIN_BYTES = 16_777_216;
 /** How long a refused body is read, in ms. */
 const DRAIN_TIME = 2_000;
 
-/** How long a body may take to come, in ms, if nothing else is said. */
-const PATIENCE = 30_000;
-
-function timeLimit(end: () => void): () => void {
-  const timer = setTimeout(end, PATIENCE);
-  return () => clearTimeout(timer);
-}
-
 /**
  * The text of a body of at most `limit` bytes; else `too_large`, or `request_timeout`
  * if `schedule`, which returns what prevents that, ends it before it is there.
@@ -159,7 +181,7 @@ function timeLimit(end: () => void): () => void {
 export async function readText(
   request: Request,
   limit: number,
-  schedule: (end: () => void) => () => void = timeLimit,
+  schedule: (end: () => void) => () => void,
 ): Promise<string> {
   const announced = request.headers.get("content-length");
   const reader = announced !== null && Number(announced) <= limit

@@ -5,11 +5,11 @@
  * @module
  */
 import { peerOf } from "./auth/address.ts";
-import { isLoopback, readConfig } from "./config.ts";
+import { isLoopback, LOOPBACK, readConfig } from "./config.ts";
 import { App, process } from "./deps.ts";
 import { createEngine } from "./engine.ts";
 import { PushError } from "./errors.ts";
-import { problem } from "./http.ts";
+import { hostAllowed, problem } from "./http.ts";
 import { jsonLogger } from "./operate/logger.ts";
 import { servePage } from "./page/serve.ts";
 import type { Policy } from "./policy.ts";
@@ -43,11 +43,11 @@ const read = metrics(engine);
 const app = new App()
   .get("/healthz", healthz())
   .get("/readyz", readyz(engine))
-  .get("/metrics", async (c, next) => {
-    const address = peerOf(c.req.raw, c.env);
-    const foreign = address !== undefined && !isLoopback(address);
-    return foreign && !config.metrics ? await next() : await read();
-  })
+  .get(
+    "/metrics",
+    async (c, next) =>
+      config.metrics || isOwn(c.req.raw, c.env) ? await read() : await next(),
+  )
   .route("/push", createRouter(engine, config.router));
 mountAll(app, protocols, engine, config.router);
 app.notFound(async (c) => {
@@ -92,6 +92,13 @@ export default {
     return app.fetch(request, env as Record<string, unknown> | undefined);
   },
 } satisfies Server as Server;
+
+/** Whether this machine asks, and no page whose name was made to point to it. */
+function isOwn(request: Request, env: unknown): boolean {
+  const address = peerOf(request, env);
+  if (address !== undefined && !isLoopback(address)) return false;
+  return hostAllowed(request, { hosts: config.router.hosts ?? LOOPBACK });
+}
 
 /** What `make` returns; a reason why it cannot is for people, and the end. */
 async function attempt<T>(make: () => T | Promise<T>): Promise<T> {

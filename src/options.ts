@@ -18,7 +18,7 @@ export interface Quota {
   readonly channels: number;
   /**
    * Requests per second that open a stream, or a poll without its key, or ask for
-   * a ticket or for who is there.
+   * a ticket or for who is there; a Bayeux handshake, a Comet4J `conn`.
    */
   readonly opens: number;
   /** Messages published over HTTP, per second. */

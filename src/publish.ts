@@ -2,10 +2,10 @@
  * `POST`: a message for a channel, for one connection or for all; a goodbye.
  * @module
  */
-import { type Call, demand, identify } from "./call.ts";
+import { type Call, demand, identify, readBody } from "./call.ts";
 import type { Engine } from "./engine.ts";
 import { PushError } from "./errors.ts";
-import { drain, readText } from "./http.ts";
+import { drain } from "./http.ts";
 import { idOfKey } from "./key.ts";
 import type { Who } from "./auth/meter.ts";
 import type { Identity } from "./policy.ts";
@@ -57,14 +57,10 @@ async function readData(
   ) {
     throw new PushError("unsupported_type", `${type} is not JSON or text.`);
   }
-  const { meters, settings: { limits, bodyTimeout, clock } } = engine.node;
+  const { meters, settings: { limits } } = engine.node;
   // Whoever has used up all is refused at once; how long it is shows the reading.
   meters.take("bytes", who, 0);
-  const text = request.bodyUsed ? await reread() : await readText(
-    request,
-    limits.message,
-    (end) => clock.schedule(end, bodyTimeout),
-  );
+  const text = await readBody(engine, request, reread, limits.message);
   meters.take("bytes", who, text.length);
   if (!json) return text;
   try {

@@ -2,12 +2,11 @@
  * The native protocol over HTTP: request → schema → policy → engine → transport.
  * @module
  */
-import { addressOf } from "./auth/address.ts";
-import { takeApart } from "./call.ts";
+import { callerAddress, comeBackAfter, takeApart } from "./call.ts";
 import { App, type Context, type Hono, routePath } from "./deps.ts";
 import type { Engine } from "./engine.ts";
 import { PushError } from "./errors.ts";
-import { Control, reconnectDelay, sse } from "./frame.ts";
+import { Control, sse } from "./frame.ts";
 import {
   allowOrigin,
   type Callers,
@@ -87,9 +86,7 @@ async function answer(
   const { path, query } = takeApart(request.url, routePath(c));
   const key = request.headers.get("push-key") ?? query.get("key") ?? undefined;
   const reread = () => c.req.text();
-  const address = engine.node.meters.byAddress
-    ? addressOf(request, c.env, options.proxy)
-    : undefined;
+  const address = callerAddress(engine, request, c.env, options);
   const call = { engine, request, path, query, address, key, reread };
   switch (request.method) {
     case "OPTIONS":
@@ -138,11 +135,8 @@ function refuse(engine: Engine, request: Request, thrown: unknown): Response {
   if (!error.retryable || error.status === 401 || !events) {
     return problem(error);
   }
-  // A node that goes away spreads those who come back by itself.
-  const told = error.code === "shutdown" && engine.node.drain;
-  const spread = told ? 0 : reconnectDelay();
-  const after = (error.retryAfter ?? 0) + spread;
   const { code } = error;
+  const after = comeBackAfter(engine, error);
   const close = new Control({ type: "close", code, retry: true, after });
   const body = close.bytes(sse) as Uint8Array<ArrayBuffer>;
   return new Response(body, { headers: streamHeaders(sse) });

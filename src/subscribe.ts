@@ -49,7 +49,7 @@ export async function subscribe(call: Call, env: unknown): Promise<Response> {
   const opens = transport !== "poll" || call.key === undefined ||
     !engine.connections.has(idOfKey(call.key));
   if (opens) meters.take("opens", { address });
-  const identity = await identify(engine, request);
+  const identity = await identify(engine, request, true);
   if (opens) meters.take("opens", { subject: identity?.subject });
   const key = keyOf(call, identity);
   const reads = asked.since === "earliest" ||

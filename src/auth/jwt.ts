@@ -104,6 +104,9 @@ function expectationsOf(
   clock: Pick<Clock, "now">,
 ): Expectations {
   const { issuer, audience } = options;
+  if (issuer === "") {
+    throw new RangeError("issuer is empty: leave it out, or name one");
+  }
   const given = { secret, publicKey, jwks };
   const [name, ...more] = Object.entries(given)
     .flatMap(([name, value]) => value === undefined ? [] : [name]);

@@ -75,13 +75,15 @@ export class Meters {
   take(rate: Rate, who: Who, amount = 1): void {
     const now = this.#now();
     const meters = this.#of(who, rate);
-    for (const [scope, most, meter] of meters) {
+    for (const [scope, meter] of meters) {
       const wait = meter[rate] - now - 1_000 * BURST;
       if (wait < 0) continue;
-      throw this.#refuse(`${scope}.${rate}`, `${most} per second`, wait);
+      const most = `${this.#most(scope, rate)} per second`;
+      throw this.#refuse(`${scope}.${rate}`, most, Math.ceil(wait));
     }
-    for (const [, most, meter] of meters) {
-      meter[rate] = Math.max(meter[rate], now) + amount * 1_000 / most;
+    for (const [scope, meter] of meters) {
+      const time = amount * 1_000 / this.#most(scope, rate);
+      meter[rate] = Math.max(meter[rate], now) + time;
     }
   }
 
@@ -96,7 +98,10 @@ export class Meters {
     };
     for (const kind of ["connections", "channels"] as const) {
       if (more[kind] <= 0) continue;
-      for (const [scope, most, meter] of this.#of(who, kind)) {
+      // One that is known is counted where it came from at first.
+      const meters = known ? this.#counting(known) : this.#of(who, kind);
+      for (const [scope, meter] of meters) {
+        const most = this.#most(scope, kind);
         if (meter[kind] + more[kind] <= most) continue;
         const wait = 1_000 + Math.floor(Math.random() * 4_000);
         throw this.#refuse(`${scope}.${kind}`, `${most}`, wait);
@@ -112,18 +117,20 @@ export class Meters {
     }
     const { subject } = connection.identity ?? {};
     if (subject !== undefined) this.#open("subject", subject);
-    for (const meter of this.#counting(connection)) meter.connections++;
+    for (const [, meter] of this.#counting(connection)) meter.connections++;
   }
 
   /** A connection is over. */
   leave(connection: Connection): void {
-    for (const meter of this.#counting(connection)) meter.connections--;
+    for (const [, meter] of this.#counting(connection)) meter.connections--;
     this.#origins.delete(connection.id);
   }
 
   /** A connection follows one channel or pattern more, or one less. */
   follow(connection: Connection, change: 1 | -1): void {
-    for (const meter of this.#counting(connection)) meter.channels += change;
+    for (const [, meter] of this.#counting(connection)) {
+      meter.channels += change;
+    }
   }
 
   /** Forgets some of those who use nothing any more. */
@@ -138,27 +145,30 @@ export class Meters {
   }
 
   /** The meters of those who have a quota of this kind. */
-  #of(who: Who, kind: keyof Quota): [Scope, number, Meter][] {
+  #of(who: Who, kind: keyof Quota): [Scope, Meter][] {
     // Not between two of them: one that is new is idle.
     this.sweep(LOOKS);
-    const found: [Scope, number, Meter][] = [];
+    const found: [Scope, Meter][] = [];
     for (const scope of SCOPES) {
-      const quota: Partial<Quota> = this.#limits[scope];
-      const most = quota[kind] ?? Infinity;
       const name = who[scope];
-      if (name === undefined || most === Infinity) continue;
-      found.push([scope, most, this.#open(scope, name)]);
+      if (name === undefined || this.#most(scope, kind) === Infinity) continue;
+      found.push([scope, this.#open(scope, name)]);
     }
     return found;
   }
 
+  #most(scope: Scope, kind: keyof Quota): number {
+    const quota: Partial<Quota> = this.#limits[scope];
+    return quota[kind] ?? Infinity;
+  }
+
   /** Those that `connection` is counted on. */
-  *#counting({ id, identity }: Connection): Generator<Meter, void> {
+  *#counting({ id, identity }: Connection): Generator<[Scope, Meter], void> {
     const origin = this.#origins.get(id);
-    if (origin) yield origin;
+    if (origin) yield ["address", origin];
     if (!identity) return;
     const meter = this.#meters.get(`subject ${identity.subject}`);
-    if (meter) yield meter;
+    if (meter) yield ["subject", meter];
   }
 
   #open(scope: Scope, name: string): Meter {

@@ -3,15 +3,16 @@
  * ones. A session is a connection of the engine, its clientId the connection's key.
  * @module
  */
-import { App, type Context, type Hono } from "../deps.ts";
+import { readBody } from "../call.ts";
+import { App, Buffer, type Context, type Hono } from "../deps.ts";
 import type { Engine } from "../engine.ts";
 import { PushError } from "../errors.ts";
 import {
   allowOrigin,
   type Callers,
   checkHost,
+  checkPage,
   drain,
-  originAllowed,
   preflight,
   problem,
 } from "../http.ts";
@@ -44,6 +45,7 @@ export function bayeux(options: BayeuxOptions = {}): Protocol {
     router(engine: Engine, callers: Callers = {}): Hono {
       const server: Server = {
         engine,
+        callers,
         settings,
         sessions: new Sessions(engine),
         browsers: new Browsers(settings.browser.sessions),
@@ -51,7 +53,7 @@ export function bayeux(options: BayeuxOptions = {}): Protocol {
       // Clients add the type of a message to the path, or just a slash.
       return new App().all("*", async (c) => {
         const request = c.req.raw;
-        const response = await answer(server, callers, c);
+        const response = await answer(server, c);
         if (request.headers.has("origin")) {
           allowOrigin(request, response.headers, callers);
         }
@@ -61,30 +63,28 @@ export function bayeux(options: BayeuxOptions = {}): Protocol {
   };
 }
 
-async function answer(
-  server: Server,
-  callers: Callers,
-  c: Context,
-): Promise<Response> {
+async function answer(server: Server, c: Context): Promise<Response> {
   const request = c.req.raw;
+  const { node } = server.engine;
   try {
-    checkHost(request, callers);
+    checkHost(request, server.callers);
     switch (request.method) {
       case "OPTIONS":
         return preflight(METHODS, REQUEST_HEADERS);
       case "GET":
-        return await script(server, callers, c);
+        return await script(server, c);
       case "POST":
-        return await post(server, callers, c);
+        return await post(server, c);
     }
     throw new PushError("method_not_allowed");
   } catch (thrown) {
     let error: PushError;
     if (thrown instanceof PushError) error = thrown;
     else {
-      server.engine.node.fail(thrown);
+      node.fail(thrown);
       error = new PushError("internal");
     }
+    node.refused(error);
     await drain(request);
     const response = problem(error);
     if (error.status === 405) response.headers.set("allow", METHODS);
@@ -93,24 +93,17 @@ async function answer(
 }
 
 /** long-polling: a POST of messages. */
-async function post(
-  server: Server,
-  callers: Callers,
-  c: Context,
-): Promise<Response> {
+async function post(server: Server, c: Context): Promise<Response> {
+  const { engine, callers } = server;
   const request = c.req.raw;
-  checkOrigin(request, callers);
-  const limit = BATCH * server.engine.node.settings.limits.message;
-  const messages = await messagesOf(request, () => c.req.text(), limit);
-  return await exchange(server, c, messages, undefined);
+  checkPage(request, callers);
+  const limit = BATCH * engine.node.settings.limits.message;
+  const text = await readBody(engine, request, () => c.req.text(), limit);
+  return await exchange(server, c, messagesOf(text), undefined);
 }
 
 /** callback-polling: a script that calls back with the answer. */
-async function script(
-  server: Server,
-  callers: Callers,
-  c: Context,
-): Promise<Response> {
+async function script(server: Server, c: Context): Promise<Response> {
   const request = c.req.raw;
   // At once: a client that tries WebSocket first may wait for ever.
   if (request.headers.has("upgrade")) {
@@ -122,29 +115,9 @@ async function script(
   if (!isCallback(callback)) {
     throw new PushError("invalid_request", "jsonp is not a function's name.");
   }
-  checkOrigin(request, callers);
-  return await exchange(server, c, parseAll(query.getAll("message")), callback);
-}
-
-/** No page publishes, or reads what a visitor may, that is not to call here. */
-function checkOrigin(request: Request, callers: Callers): void {
-  if (originAllowed(asCalled(request), callers)) return;
-  throw new PushError("bad_origin", "Pages of this origin may not call here.");
-}
-
-/** Scripts are loaded without an `Origin`; browsers say where they do it otherwise. */
-function asCalled(request: Request): Request {
-  const { headers } = request;
-  const site = headers.get("sec-fetch-site");
-  if (headers.has("origin") || request.method !== "GET") return request;
-  if (site === "same-origin" || site === "none") return request;
-  const page = /^https?:\/\/[^/]+/.exec(headers.get("referer") ?? "")?.[0];
-  const origin = page ?? (site === null ? undefined : "null");
-  if (origin === undefined) return request;
-  const host = headers.get("host");
-  const seen = new Headers({ origin });
-  if (host !== null) seen.set("host", host);
-  return { url: request.url, headers: seen } as Request;
+  const messages = parseAll(query.getAll("message"));
+  checkPage(request, server.callers);
+  return await exchange(server, c, messages, callback);
 }
 
 async function exchange(
@@ -160,6 +133,7 @@ async function exchange(
   const inside = await dispatch(exchange, messages.map(fieldsOf));
   // Nobody is there to read it.
   if (inside === undefined) return new Response(null, { status: 408 });
+  server.engine.node.counts.bytes += Buffer.byteLength(inside);
   const response = respond(inside, callback);
   if (exchange.cookie) response.headers.set("set-cookie", exchange.cookie);
   return response;

@@ -4,6 +4,7 @@
  * channel; its `cid` is the public id.
  * @module
  */
+import { readBody } from "../call.ts";
 import { App, type Context, type Hono } from "../deps.ts";
 import type { Engine } from "../engine.ts";
 import { PushError } from "../errors.ts";
@@ -11,10 +12,10 @@ import {
   allowOrigin,
   type Callers,
   checkHost,
+  checkPage,
   drain,
   preflight,
   problem,
-  readText,
 } from "../http.ts";
 import type { Protocol } from "../protocol.ts";
 import { Commands } from "./comet4j/commands.ts";
@@ -37,13 +38,14 @@ export function comet4j(options: Comet4jOptions = {}): Protocol {
   return {
     paths: ["/conn"],
     router(engine: Engine, callers: Callers = {}): Hono {
-      const commands = new Commands(engine, settings);
+      const commands = new Commands(engine, settings, callers);
       return new App().all("*", async (c) => {
         const request = c.req.raw;
         let response: Response;
         try {
           checkHost(request, callers);
-          response = await answer(commands, c);
+          if (request.method !== "OPTIONS") checkCaller(request, callers);
+          response = await answer(engine, commands, c);
         } catch (error) {
           response = refuse(engine, error);
         }
@@ -57,13 +59,27 @@ export function comet4j(options: Comet4jOptions = {}): Protocol {
   };
 }
 
-async function answer(commands: Commands, c: Context): Promise<Response> {
+/**
+ * Another page's link or image would end a connection. Browsers that do not say whose it
+ * is may stand before a proxy that changes `Host`: they are let in.
+ */
+function checkCaller(request: Request, callers: Callers): void {
+  const { headers } = request;
+  const told = headers.has("origin") || headers.has("sec-fetch-site");
+  if (told) checkPage(request, callers);
+}
+
+async function answer(
+  engine: Engine,
+  commands: Commands,
+  c: Context,
+): Promise<Response> {
   const request = c.req.raw;
   if (!METHODS.includes(request.method)) {
     throw new PushError("method_not_allowed");
   }
   if (request.method === "OPTIONS") return preflight(METHODS.join(", "));
-  const parameters = await parametersOf(c);
+  const parameters = await parametersOf(engine, c);
   const command = parameters.get("cmd");
   if (command !== "conn" && command !== "revival" && command !== "drop") {
     const detail = "cmd must be conn, revival or drop.";
@@ -73,7 +89,7 @@ async function answer(commands: Commands, c: Context): Promise<Response> {
   if (request.method === "HEAD") {
     return new Response(null, { headers: HEADERS });
   }
-  if (command === "conn") return await commands.connect(request);
+  if (command === "conn") return await commands.connect(request, c.env);
   const cid = parameters.get("cid") ?? "";
   if (command === "drop") return await commands.drop(request, cid);
   return await commands.revive(request, cid, c.env);
@@ -83,16 +99,18 @@ async function answer(commands: Commands, c: Context): Promise<Response> {
  * What a client asks for, in the query or in a form. Clients put `?` behind whatever
  * URL they are given, so that one with a query has two.
  */
-async function parametersOf(c: Context): Promise<URLSearchParams> {
+async function parametersOf(
+  engine: Engine,
+  c: Context,
+): Promise<URLSearchParams> {
   const request = c.req.raw;
   const [, query = ""] = /^[^?#]*\?([^#]*)/.exec(request.url) ?? [];
   const parameters = new URLSearchParams(query.replaceAll("?", "&"));
   const type = request.headers.get("content-type") ?? "";
   const form = /^application\/x-www-form-urlencoded\b/i.test(type);
   if (request.method !== "POST" || !form) return parameters;
-  const text = request.bodyUsed
-    ? await c.req.text()
-    : await readText(request, FORM_BYTES);
+  const reread = () => c.req.text();
+  const text = await readBody(engine, request, reread, FORM_BYTES);
   for (const [name, value] of new URLSearchParams(text)) {
     parameters.append(name, value);
   }
@@ -111,7 +129,9 @@ function refuse(engine: Engine, thrown: unknown): Response {
     engine.node.fail(thrown);
     error = new PushError("internal");
   }
-  const { status, headers } = problem(error);
+  engine.node.refused(error);
+  const { headers } = problem(error);
+  const status = error.status === 408 ? 400 : error.status;
   headers.set("content-type", "text/plain;charset=UTF-8");
   headers.set("x-content-type-options", "nosniff");
   if (status === 405) headers.set("allow", METHODS.join(", "));

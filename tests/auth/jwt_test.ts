@@ -188,6 +188,7 @@ test("jwt() names a wrong option", async () => {
     ],
     [{ secret: SECRET, algorithms: [] }, "algorithms"],
     [{ publicKey: "x" }, "publicKey"],
+    [{ secret: SECRET, issuer: "" }, "issuer is empty"],
     [{ secret: SECRET, cookie: "token" }, "cookie is token"],
     [{ publicKey: pem, ticketSecret: "short" }, "ticketSecret has 5 bytes"],
   ];

@@ -43,6 +43,23 @@ test("take() allows five seconds' worth at once, then as much as it says", () =>
   refused(() => meters.take("publishes", ann));
 });
 
+test("room() counts the channels of whoever comes back where it came from at first", () => {
+  const { meters, refused } = setup({ address: { channels: 2 } });
+  const one = connection("1", undefined, ["a"]);
+  meters.enter(one, "192.0.2.1");
+  meters.follow(one, 1);
+  const elsewhere = { address: "192.0.2.2" };
+  meters.room(elsewhere, one, 2);
+  const [message] = refused(() => meters.room(elsewhere, one, 3));
+  assertEquals(message, "The limit address.channels is reached: 2.");
+});
+
+test("take() says when there is room again in whole ms", () => {
+  const { meters, refused } = setup({ subject: { publishes: 0.7 } });
+  for (let n = 0; n < 4; n++) meters.take("publishes", ann);
+  assertEquals(refused(() => meters.take("publishes", ann))[1], 715);
+});
+
 test("take() lets one large amount through, and then makes wait for it", () => {
   const { clock, meters, refused } = setup({ address: { bytes: 100 } });
   const who = { address: "192.0.2.1" };

@@ -4,9 +4,8 @@
  */
 import { createEngine, type Engine } from "../../src/engine.ts";
 import { App, v } from "../../src/deps.ts";
-import type { Callers } from "../../src/http.ts";
 import type { EngineOptions } from "../../src/options.ts";
-import { createRouter } from "../../src/router.ts";
+import { createRouter, type RouterOptions } from "../../src/router.ts";
 import { PollAnswer, Problem, StreamFrame } from "../../src/wire.ts";
 import { serve, turn } from "../harness.ts";
 import { EventReader } from "./events.ts";
@@ -24,10 +23,10 @@ export interface Halley {
 /** Starts an engine on which anyone may do anything, unless `options` say more. */
 export async function start(
   options: EngineOptions = {},
-  callers: Callers = {},
+  router: RouterOptions = {},
 ): Promise<Halley> {
   const engine = createEngine({ policy: { allow: () => true }, ...options });
-  const app = new App().route("/push", createRouter(engine, callers));
+  const app = new App().route("/push", createRouter(engine, router));
   const server = await serve(app.fetch);
   const stop = async () => {
     await engine.close();

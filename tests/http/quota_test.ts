@@ -195,6 +195,17 @@ test("opens are counted, those that are refused included; polls that come back a
   await listener.close();
 });
 
+test("when to come back is a whole number of ms, whatever the rate (N4, N13.2)", async () => {
+  await using server = await halley({ address: { opens: 0.7 } });
+  const { url } = server;
+  for (let n = 0; n < 4; n++) await poll(`${url}/a`);
+  const events = await listen(`${url}/a`);
+  const { after } = await events.frame("close");
+  assert(Number.isInteger(after), `${after}`);
+  assertEquals(events.retry, after);
+  await events.close();
+});
+
 /** A request from another address of this machine. */
 async function from(localAddress: string, port: number, request: string) {
   const { promise, resolve, reject } = Promise.withResolvers<void>();

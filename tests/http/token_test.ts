@@ -128,14 +128,17 @@ test("a ticket is good at another node with the same secret (N12.3)", async () =
   await back.listener.close();
 });
 
-test("a ticket publishes nothing, gives no ticket and ends nobody (N12.3)", async () => {
+test("a ticket publishes nothing, gives no ticket, ends nobody and sees nobody (N12.3)", async () => {
   await using server = await halley();
   const { url, engine } = server;
-  const ticket = await ticketOf(url, await bearer(claims));
+  const all = { ...claims, presence: "a" };
+  const ticket = await ticketOf(url, await bearer(all));
   for (const path of ["a", "$ticket", `$leave`]) {
     const request = `${url}/${path}?ticket=${ticket}&key=${"k".repeat(24)}`;
     assertEquals(await code(publish(request, 1)), "unauthorized");
   }
+  const who = fetch(`${url}/$presence?channel=a&ticket=${ticket}`);
+  assertEquals(await code(who), "unauthorized");
   assertEquals(engine.node.applied, 0);
 });
 

@@ -3,7 +3,7 @@
  * whole, so each says everything.
  * @module
  */
-import type { PushError } from "../../errors.ts";
+import type { Code, PushError } from "../../errors.ts";
 import { type Advice, NONE, Refusal } from "./message.ts";
 import type { BayeuxSettings } from "./options.ts";
 import type { Session } from "./session.ts";
@@ -30,14 +30,37 @@ export function news(session: Session, advice: Advice): Advice | undefined {
   return advice;
 }
 
-/** What a refusal by the engine means to a client. */
-export function refusalFor(error: PushError, handshake: boolean): Refusal {
-  const { status, retryable, retryAfter: interval = 1_000, message } = error;
+/**
+ * What a refusal by the engine means to a client. One that is to shake hands does it
+ * again after `interval` ms, or gives up; another goes on with its session, and reads
+ * in how many seconds the same may be done, if that is known.
+ */
+export function refusalFor(
+  { status, retryable, retryAfter, message }: PushError,
+  handshake: boolean,
+  interval: number,
+): Refusal {
   const text = message.replaceAll(":", ";");
-  if (!handshake) return new Refusal(status, "", text);
-  // It goes on negotiating, or gives up.
-  const advice: Advice = retryable
-    ? { reconnect: "handshake", interval }
-    : NONE;
-  return new Refusal(status, "", text, advice);
+  if (handshake) {
+    const again: Advice = { reconnect: "handshake", interval };
+    return new Refusal(status, "", text, retryable ? again : NONE);
+  }
+  const seconds = retryAfter === undefined
+    ? ""
+    : `${Math.max(1, Math.ceil(retryAfter / 1_000))}`;
+  return new Refusal(status, seconds, text);
+}
+
+/** What operators count, by the number that a client reads. */
+const CODES: Record<string, Code> = {
+  402: "not_found",
+  403: "forbidden",
+  404: "not_found",
+  405: "invalid_channel",
+  413: "too_large",
+};
+
+/** What a refusal in the protocol's own words is called by the engine. */
+export function codeOf({ error }: Refusal): Code {
+  return CODES[error.slice(0, 3)] ?? "invalid_request";
 }

@@ -2,8 +2,9 @@
  * The messages of one request, each by its channel, in their order.
  * @module
  */
+import { comeBackAfter } from "../../call.ts";
 import { PushError } from "../../errors.ts";
-import { refusalFor } from "./advice.ts";
+import { codeOf, refusalFor } from "./advice.ts";
 import { connect } from "./connect.ts";
 import { LOST, take } from "./delivery.ts";
 import type { Exchange } from "./exchange.ts";
@@ -89,14 +90,21 @@ function refusalIn(
   { channel }: Message,
   thrown: unknown,
 ): Refusal {
-  if (thrown instanceof Refusal) return thrown;
+  const { engine } = server;
+  const { node } = engine;
+  if (thrown instanceof Refusal) {
+    node.refused(new PushError(codeOf(thrown)));
+    return thrown;
+  }
   let error: PushError;
   if (thrown instanceof PushError) error = thrown;
   else {
-    server.engine.node.fail(thrown);
+    node.fail(thrown);
     error = new PushError("internal");
   }
-  return refusalFor(error, channel === META.handshake);
+  node.refused(error);
+  const handshake = channel === META.handshake;
+  return refusalFor(error, handshake, comeBackAfter(engine, error));
 }
 
 function write(exchange: Exchange, message: Message, reply: Reply): string {

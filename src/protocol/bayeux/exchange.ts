@@ -3,8 +3,9 @@
  * about, and over which transport.
  * @module
  */
-import { identify } from "../../call.ts";
+import { callerAddress, identify } from "../../call.ts";
 import type { Engine } from "../../engine.ts";
+import type { Callers } from "../../http.ts";
 import { newKey } from "../../key.ts";
 import type { Identity } from "../../policy.ts";
 import { type Message, unknownClient } from "./message.ts";
@@ -15,6 +16,7 @@ import { browserOf, type Browsers, COOKIE, type Sessions } from "./sessions.ts";
 /** What all requests to one engine share. */
 export interface Server {
   readonly engine: Engine;
+  readonly callers: Callers;
   readonly settings: BayeuxSettings;
   readonly sessions: Sessions;
   readonly browsers: Browsers;
@@ -37,6 +39,8 @@ export class Exchange implements Arrival {
   readonly env: unknown;
   readonly callback: string | undefined;
   readonly alone: boolean;
+  /** Where it comes from, if addresses have quotas. */
+  readonly address: string | undefined;
   /** When it came, in ms since 1970. */
   readonly received: number;
   /** The sessions that its messages are of, by clientId. */
@@ -53,8 +57,11 @@ export class Exchange implements Arrival {
     this.env = arrival.env;
     this.callback = arrival.callback;
     this.alone = arrival.alone;
-    this.received = server.engine.node.settings.clock.now();
-    this.#browser = browserOf(arrival.request);
+    const { engine, callers } = server;
+    const { request, env } = arrival;
+    this.address = callerAddress(engine, request, env, callers);
+    this.received = engine.node.settings.clock.now();
+    this.#browser = browserOf(request);
   }
 
   /** Who sends it; the policy is asked once, and may throw. */
@@ -108,6 +115,9 @@ export class Exchange implements Arrival {
     // of other sites often have none.
     const browser = this.#browser;
     if (browser !== undefined && browser !== session.browser) return false;
+    // What it may do was said until then: a handshake says it anew.
+    const { expires = Infinity } = session.connection.identity ?? {};
+    if (this.received >= expires) return false;
     if (session.bound) return true;
     try {
       const subject = (await this.identity())?.subject;

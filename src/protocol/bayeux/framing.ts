@@ -4,20 +4,12 @@
  * @module
  */
 import { PushError } from "../../errors.ts";
-import { readText } from "../../http.ts";
 
 /** How many messages one request may have. */
 const MOST = 4_096;
 
-/** The messages of a POST: JSON, or a form whose `message` fields are JSON. */
-export async function messagesOf(
-  request: Request,
-  reread: () => Promise<string>,
-  limit: number,
-): Promise<unknown[]> {
-  const text = request.bodyUsed
-    ? await reread()
-    : await readText(request, limit);
+/** The messages of a body: JSON, or a form whose `message` fields are JSON. */
+export function messagesOf(text: string): unknown[] {
   // By what it is, as Faye's pages send a form as text.
   const json = /^\s*[[{]/.test(text);
   return parseAll(json ? [text] : new URLSearchParams(text).getAll("message"));

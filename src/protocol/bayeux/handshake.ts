@@ -2,10 +2,12 @@
  * `/meta/handshake` (protocol text 4.1): a session begins.
  * @module
  */
+import { checkIdentity } from "../../call.ts";
 import { PushError } from "../../errors.ts";
 import { adviceText, usual } from "./advice.ts";
 import { LOST, take } from "./delivery.ts";
 import type { Exchange } from "./exchange.ts";
+import type { Identity } from "../../policy.ts";
 import {
   fieldsOf,
   type Message,
@@ -41,20 +43,25 @@ export async function handshake(
   exchange: Exchange,
   message: Message,
 ): Promise<Greeting> {
-  const types = checkOffer(message);
   const { engine, settings, sessions } = exchange.server;
+  const { address } = exchange;
+  const { meters } = engine.node;
+  meters.take("opens", { address });
+  const types = checkOffer(message);
   const ext = fieldsOf(message.ext);
   const bound = settings.identify !== undefined;
-  const identity = await denied(async () =>
-    settings.identify
-      ? await settings.identify(ext, exchange.bare)
-      : await exchange.identity()
-  );
+  const identity = await denied(() => identityOf(exchange, ext));
+  meters.take("opens", { subject: identity?.subject });
   const browser = exchange.browser();
   const ack = ext.ack === true || fieldsOf(ext.ack).enabled === true;
   // It is a session before `connect` listeners send something to it.
   const session = await denied(() =>
-    engine.connect({ channels: [], bare: true, identity }, (connection) => {
+    engine.connect({
+      channels: [],
+      bare: true,
+      identity,
+      address,
+    }, (connection) => {
       const fields = { browser, bound, ack, now: exchange.received };
       const session = new Session(connection, fields);
       connection.linger = settings.interval + settings.maxInterval;
@@ -81,6 +88,18 @@ export async function handshake(
   if (events === LOST || events === "") return { reply, events: "" };
   reply["x-messages"] = JSON.parse(`[${events.slice(0, -1)}]`).length;
   return { reply, events };
+}
+
+/** Who shakes hands, as the options find out, or else the policy. */
+async function identityOf(
+  exchange: Exchange,
+  ext: Message,
+): Promise<Identity | undefined> {
+  const { engine, settings } = exchange.server;
+  if (!settings.identify) return await exchange.identity();
+  const identity = await settings.identify(ext, exchange.bare);
+  if (identity) checkIdentity(engine, identity);
+  return identity;
 }
 
 /** The client and we must speak the same (4.1.1); the types that it names. */

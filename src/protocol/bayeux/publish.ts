@@ -28,7 +28,9 @@ export async function publish(
   message: Message,
 ): Promise<Reply> {
   const channel = channelOf(message);
-  const { engine } = exchange.server;
+  const { address, server: { engine } } = exchange;
+  const { meters, settings: { limits } } = engine.node;
+  meters.take("publishes", { address });
   // Who has no session may publish what the policy lets anybody publish.
   const session = "clientId" in message
     ? await exchange.session(message)
@@ -45,13 +47,16 @@ export async function publish(
     throw new Refusal(403, `${id},${channel}`, "Publishing denied");
   }
   const { data } = message;
-  const text = jsonText(data, engine.node.settings.limits.message);
+  const from = session?.connection.id;
+  const who = { connection: from, subject: identity?.subject };
+  meters.take("publishes", who);
+  const text = jsonText(data, limits.message);
+  meters.take("bytes", { ...who, address }, text.length);
   if (isService(channel)) {
     const work = call(exchange.server, session, message);
     await once(exchange, session, message, text, work);
   } else {
     const meta = metaOf(message);
-    const from = session?.connection.id;
     await once(
       exchange,
       session,

@@ -2,11 +2,11 @@
  * What clients of Comet4J ask for: to connect, to come again (`revival`), to be dropped.
  * @module
  */
-import { demand, identify } from "../../call.ts";
+import { callerAddress, demand, identify } from "../../call.ts";
 import type { Connection } from "../../connection.ts";
 import type { Engine } from "../../engine.ts";
 import { PushError } from "../../errors.ts";
-import { liftIdleLimit } from "../../http.ts";
+import { type Callers, liftIdleLimit } from "../../http.ts";
 import { allows, type Identity } from "../../policy.ts";
 import { Affinity } from "../affinity.ts";
 import { lpool } from "./lpool.ts";
@@ -26,25 +26,32 @@ import {
 export class Commands {
   readonly #engine: Engine;
   readonly #settings: Comet4jSettings;
+  readonly #callers: Callers;
   readonly #sessions = new WeakMap<Connection, Session>();
   readonly #affinity: Affinity;
 
-  constructor(engine: Engine, settings: Comet4jSettings) {
+  constructor(engine: Engine, settings: Comet4jSettings, callers: Callers) {
     this.#engine = engine;
     this.#settings = settings;
+    this.#callers = callers;
     this.#affinity = new Affinity((error) => engine.node.fail(error));
   }
 
   /** `cmd=conn`: a connection that follows the registered channels; it is away. */
-  async connect(request: Request): Promise<Response> {
+  async connect(request: Request, env: unknown): Promise<Response> {
     const { workStyle, timeout, cookie, linger, cacheExpires } = this.#settings;
-    const identity = await identify(this.#engine, request);
+    const engine = this.#engine;
+    const address = callerAddress(engine, request, env, this.#callers);
+    const { meters } = engine.node;
+    meters.take("opens", { address });
+    const identity = await identify(engine, request);
+    meters.take("opens", { subject: identity?.subject });
     const channels = await this.#allowed(identity);
     const style = workStyle === "auto"
       ? styleOf(request.headers.get("user-agent"))
       : workStyle;
     const own = cookie ? secretFor(request) : undefined;
-    const asked = { channels, bare: true, identity };
+    const asked = { channels, bare: true, identity, address };
     const session = await this.#engine.connect(asked, (connection) => {
       connection.linger = linger;
       const session = new Session(

@@ -83,6 +83,7 @@ class LpoolSink implements Sink {
 
   #answer(frame: Uint8Array<ArrayBuffer>): void {
     this.#leave();
+    this.#engine.node.counts.bytes += frame.length;
     this.#resolve(new Response(frame, { headers: HEADERS }));
     this.#session.connection.unpark(this);
   }

@@ -107,7 +107,8 @@ class StreamSink implements Sink {
 
   sweep(now: number): void {
     if (this.#controller!.desiredSize! <= 0) {
-      const { writeTimeout } = this.#engine.node.settings;
+      const { counts, settings: { writeTimeout } } = this.#engine.node;
+      counts.behind++;
       if (now - this.#wrote >= writeTimeout) this.#slow();
       return;
     }
@@ -144,6 +145,7 @@ class StreamSink implements Sink {
   #slow(): void {
     this.#ending = "slow";
     this.#engine.node.stalled++;
+    this.#engine.node.counts.slow++;
     this.#session.connection.slow = true;
     this.#session.connection.unpark(this);
   }
@@ -159,6 +161,7 @@ class StreamSink implements Sink {
   #write(frame: Uint8Array): void {
     this.#wrote = this.#now();
     this.#bytes += frame.length;
+    this.#engine.node.counts.bytes += frame.length;
     this.#controller!.enqueue(frame);
   }
 
