@@ -12,6 +12,7 @@ import { channelFault, patternsOf } from "./name.ts";
 import type { Node } from "./node.ts";
 import { formatId, type Position } from "./position.ts";
 import { check, type StandardSchema } from "./schema.ts";
+import { within } from "./silence.ts";
 
 /** After how long a backplane that is out of reach is tried again, in ms. */
 const RETRY = 100;
@@ -65,7 +66,7 @@ export class Publisher {
     for (;;) {
       while (this.#pause) await this.#pause;
       try {
-        return await this.#within(end, this.#backplane.publish(keyed));
+        return await this.#by(end, this.#backplane.publish(keyed));
       } catch (error) {
         const late = this.#node.closed || clock.now() >= end;
         if (late || !isAway(error)) throw error;
@@ -80,17 +81,12 @@ export class Publisher {
   }
 
   /** What comes by `end`; else nobody knows. */
-  async #within<T>(end: number, result: MaybePromise<T>): Promise<T> {
+  async #by<T>(end: number, result: MaybePromise<T>): Promise<T> {
     if (!(result instanceof Promise)) return result;
     const { clock } = this.#node.settings;
-    const { promise, reject } = Promise.withResolvers<never>();
-    const late = () => reject(new PushError("unavailable"));
-    const stop = clock.schedule(late, Math.max(0, end - clock.now()));
-    try {
-      return await Promise.race([result, promise]);
-    } finally {
-      stop();
-    }
+    const left = Math.max(0, end - clock.now());
+    const late = () => new PushError("unavailable");
+    return await within(left, result, late, clock);
   }
 }
 

@@ -80,6 +80,11 @@ export function turn(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve));
 }
 
+/** Keeps this process busy for `ms`: nothing is read meanwhile, and no timer rings. */
+export function hog(ms: number): void {
+  for (const end = performance.now() + ms; performance.now() < end;);
+}
+
 /** A clock that stands still until a test moves it. */
 export interface ManualClock extends Clock {
   /** Moves on by `ms`; what falls due on the way is called at its own time. */

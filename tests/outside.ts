@@ -137,6 +137,21 @@ export class Server {
     await this.#child.exit;
   }
 
+  /** Stops it in its tracks: connections stay, and nobody answers. */
+  pause(): void {
+    this.#child.kill("SIGSTOP");
+  }
+
+  /** Lets it go on. */
+  resume(): void {
+    this.#child.kill("SIGCONT");
+  }
+
+  /** What it has said so far. */
+  get output(): string {
+    return this.#child.output;
+  }
+
   /** Starts it again where it was. */
   async restart(): Promise<void> {
     const env = { ...this.#env, PORT: `${this.port}` };

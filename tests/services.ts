@@ -3,7 +3,7 @@
  * folder that goes with them, and a way there that can be cut.
  * @module
  */
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import process from "node:process";
@@ -93,6 +93,22 @@ export class Service implements AsyncDisposable {
     await this.#child.says(this.#ready);
   }
 
+  /**
+   * Keeps what it has on disk; returns what kills it and puts that in place of all that
+   * has come since, so that it starts as a replica does that lags.
+   */
+  snapshot(): () => Promise<void> {
+    const copy = `${this.folder}.old`;
+    this.pause();
+    cpSync(this.folder, copy, { recursive: true });
+    this.resume();
+    return async () => {
+      await this.kill();
+      rmSync(this.folder, { recursive: true });
+      renameSync(copy, this.folder);
+    };
+  }
+
   /** Stops it in its tracks: connections stay, and nobody answers. */
   pause(): void {
     this.#child.kill("SIGSTOP");
@@ -169,8 +185,9 @@ export class Wire implements AsyncDisposable {
     this.cut();
   }
 
-  /** Lets new connections through. */
-  mend(): void {
+  /** Lets new connections through, to another port if one is given. */
+  mend(target = this.target): void {
+    this.target = target;
     this.#broken = false;
   }
 

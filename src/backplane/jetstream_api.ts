@@ -3,6 +3,7 @@
  * connection to NATS can send them, whatever its package.
  * @module
  */
+import { within } from "../silence.ts";
 
 /** A connection of npm `nats` (2) or `@nats-io/transport-node` (3). */
 export interface NatsConnection {
@@ -68,6 +69,9 @@ export interface ConsumerConfig {
   readonly flow_control?: boolean;
   readonly idle_heartbeat?: number;
 }
+
+/** How long a process may be busy before an answer it could have is lost, in ms. */
+const BUSY = 60_000;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -185,25 +189,17 @@ export class JetStreamApi {
 
   #pull(name: string, batch: number, found: Delivered[]): Promise<void> {
     const inbox = newInbox(this.#connection);
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const { promise, resolve } = Promise.withResolvers<void>();
     const stop = this.listen(inbox, (message) => {
       const delivered = deliveredOf(message);
       if (delivered) found.push(delivered);
       // Fewer than there were a moment ago: the others have been dropped since.
       if (!delivered || found.length === batch) resolve();
     });
-    const timer = setTimeout(
-      () =>
-        reject(new Error(`NATS has not answered within ${this.#within} ms.`)),
-      this.#within,
-    );
     const subject = `$JS.API.CONSUMER.MSG.NEXT.${this.#name}.${name}`;
     const body = encoder.encode(JSON.stringify({ batch, no_wait: true }));
     this.#connection.publish(subject, body as never, { reply: inbox } as never);
-    return promise.finally(() => {
-      clearTimeout(timer);
-      stop();
-    });
+    return this.#answered(promise).finally(stop);
   }
 
   #request(
@@ -211,11 +207,19 @@ export class JetStreamApi {
     text: string,
     options: object = {},
   ): Promise<NatsMessage> {
-    return this.#connection.request(
+    // Its own time limit does not ask whether it was this process that was busy.
+    const timeout = this.#within + BUSY;
+    return this.#answered(this.#connection.request(
       subject,
       encoder.encode(text) as never,
-      { timeout: this.#within, ...options } as never,
-    );
+      { timeout, ...options } as never,
+    ));
+  }
+
+  #answered<T>(answer: Promise<T>): Promise<T> {
+    const ms = this.#within;
+    const late = () => new Error(`NATS has not answered within ${ms} ms.`);
+    return within(ms, answer, late);
   }
 }
 

@@ -18,6 +18,8 @@ import { Arrival, pause } from "./retry.ts";
 
 /** How often the server says that there is nothing new, in ms. */
 const HEARTBEAT = 1_000;
+/** For how many of these it may be silent. */
+const SILENT = 3;
 
 /** What the reader needs to know of its owner. */
 export interface ReaderHost {
@@ -184,14 +186,14 @@ export class JetStreamFeed {
   async #consume(fail: (error: Error) => void): Promise<() => void> {
     const { api, connection } = this.#host;
     const deliver_subject = newInbox(connection);
-    let alive = Date.now();
+    let silent = 0;
     let consumerSeq = 0;
     const end = (error: Error) => {
       stop();
       fail(error);
     };
     const unsubscribe = api.listen(deliver_subject, (message) => {
-      alive = Date.now();
+      silent = 0;
       const delivered = deliveredOf(message);
       const reason = delivered
         ? delivered.consumerSeq === ++consumerSeq
@@ -201,8 +203,8 @@ export class JetStreamFeed {
       if (reason) end(new Error(reason));
     });
     const timer = setInterval(() => {
-      if (Date.now() - alive < 3 * HEARTBEAT) return;
-      end(new Error("NATS has become silent."));
+      // Where this process stood still, one tick has gone by.
+      if (++silent > SILENT) end(new Error("NATS has become silent."));
     }, HEARTBEAT);
     const stop = () => {
       clearInterval(timer);

@@ -3,6 +3,7 @@
  * never reconnected by it: whatever was missed meanwhile is to be found out first.
  * @module
  */
+import { onSilence } from "../silence.ts";
 
 /** A client of npm `redis` (5 or newer); it need not be connected. */
 export interface NodeRedisClient {
@@ -102,11 +103,11 @@ export class RedisConnection {
   ): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#reason) return reject(this.#reason);
-      const timer = setTimeout(() => {
+      const stop = onSilence(within, () => {
         this.end(new Error(`Redis has not answered within ${within} ms.`));
-      }, within);
+      });
       const settle = <T>(how: (value: T) => void) => (value: T) => {
-        clearTimeout(timer);
+        stop();
         this.#waiting.delete(refuse);
         how(value);
       };

@@ -2,6 +2,7 @@
  * Waiting for a server that may come back: how long, and how often to try.
  * @module
  */
+import { within } from "../silence.ts";
 
 /** The pause before trying again: from, and up to, in ms. */
 const PAUSES = [20, 1_000] as const;
@@ -20,21 +21,6 @@ export async function pause(
   await promise;
   clearTimeout(timer);
   signal.removeEventListener("abort", end);
-}
-
-/** What `promise` resolves to; rejects with `why` if that takes more than `ms`. */
-export async function within<T>(
-  ms: number,
-  promise: Promise<T>,
-  why: () => string,
-): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(why())), ms);
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** Something that is there at times: who needs it waits until it is. */
@@ -74,7 +60,8 @@ export class Arrival<T extends object | string> {
 
   /** Waits for it, up to `ms`; `why` says what is missing. */
   wait(ms: number, why: () => string): T | Promise<T> {
-    return this.#value ?? within(ms, this.#next.promise, why);
+    return this.#value ??
+      within(ms, this.#next.promise, () => new Error(why()));
   }
 
   /** Where nobody waits, nothing is wrong if it does not come. */

@@ -4,6 +4,7 @@
  */
 import type { Backplane, MaybePromise } from "../backplane.ts";
 import type { Settings } from "../options.ts";
+import { onSilence } from "../silence.ts";
 
 /** How long a backplane may take to answer, or to end, in ms. */
 const PATIENCE = 1_000;
@@ -56,11 +57,9 @@ export class Health {
   /** What `work` gives, or nothing if that takes the backplane too long. */
   async within<T>(work: MaybePromise<T>): Promise<T | undefined> {
     if (!(work instanceof Promise)) return work;
-    let cancel = () => {};
     const { clock } = this.#node.settings;
-    const late = new Promise<undefined>((resolve) => {
-      cancel = clock.schedule(() => resolve(undefined), PATIENCE);
-    });
-    return await Promise.race([work, late]).finally(() => cancel());
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    const stop = onSilence(PATIENCE, () => resolve(undefined), clock);
+    return await Promise.race([work, promise]).finally(stop);
   }
 }

@@ -4,7 +4,8 @@
  */
 import { assertEquals } from "@std/assert";
 import { redis } from "../../src/backplane/redis.ts";
-import { draft } from "../ear.ts";
+import { draft, hear } from "../ear.ts";
+import { hog, turn } from "../harness.ts";
 import { Service, testWith, Wire } from "../services.ts";
 import { until } from "../outside.ts";
 import { clients, command } from "./redis_clients.ts";
@@ -58,6 +59,25 @@ for (const [name, connect] of Object.entries(clients)) {
       await trial.more(50);
       await trial.compare(0);
     });
+  });
+
+  test(`redis() with ${name} that was busy itself does not take Redis for late`, async () => {
+    await using service = await Service.redis();
+    const told: unknown[] = [];
+    const backplane = redis({
+      client: connect(service.port),
+      patience: 200,
+      onError: (error) => void told.push(error),
+    });
+    const { ear } = await hear(backplane);
+    await backplane.publish(draft());
+    const late = backplane.publish(draft());
+    await turn();
+    // Longer than a publish, and than the feed, waits for an answer.
+    hog(3_000);
+    await ear.hears((await late).seq);
+    assertEquals([told, ear.seqs], [[], [1, 2]]);
+    await backplane.close();
   });
 
   for (

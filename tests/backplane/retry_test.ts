@@ -1,21 +1,7 @@
 /** Waiting for a server that may come back. */
 import { assertEquals, assertRejects } from "@std/assert";
-import { Arrival, pause, within } from "../../src/backplane/retry.ts";
+import { Arrival, pause } from "../../src/backplane/retry.ts";
 import { test, turn } from "../harness.ts";
-
-test("within() gives what comes in time, as it is", async () => {
-  const never = () => "never";
-  assertEquals(await within(10_000, Promise.resolve(7), never), 7);
-  const failed = Promise.reject(new Error("by itself"));
-  await assertRejects(() => within(10_000, failed, never), Error, "by itself");
-});
-
-test("within() says why it has waited long enough, as of then", async () => {
-  let why = "too early";
-  const late = within(1, new Promise(() => {}), () => why);
-  why = "nobody is there";
-  await assertRejects(() => late, Error, "nobody is there");
-});
 
 test("an arrival is there for who waited, and then for who comes in a later turn", async () => {
   const arrival = new Arrival<string>();

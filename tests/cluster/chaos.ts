@@ -4,8 +4,10 @@
  * `deno task chaos [rounds] [seed]` (default 20 rounds, a random seed)
  * @module
  */
-import { Fleet, type Kind } from "./fleet.ts";
+import { command } from "../backplane/redis_clients.ts";
 import type { Runtime } from "../outside.ts";
+import { Fleet, type Kind } from "./fleet.ts";
+import { Replica } from "./replica.ts";
 
 const [rounds = "20", seed = `${Math.floor(Math.random() * 1e9)}`] = Deno.args;
 let state = Number(seed);
@@ -23,6 +25,19 @@ const ACCIDENTS: Record<
 > = {
   async cut(fleet) {
     fleet.balancer.cut(random(2) ? 0.5 : 1);
+    await fleet.more(10);
+    return false;
+  },
+  async cutService(fleet) {
+    for (const wire of fleet.wires) if (random(2)) wire.cut();
+    await fleet.more(10);
+    return false;
+  },
+  async pauseNode(fleet) {
+    const server = fleet.servers[random(fleet.servers.length)]!;
+    server.pause();
+    await new Promise((resolve) => setTimeout(resolve, random(6_000)));
+    server.resume();
     await fleet.more(10);
     return false;
   },
@@ -46,6 +61,34 @@ const ACCIDENTS: Record<
     await fleet.more(10);
     // Redis forgets, NATS has it all on disk.
     return kind === "redis";
+  },
+  async empty(fleet, kind) {
+    const { service } = fleet;
+    if (kind === "redis") await command(service.port, "FLUSHALL");
+    else {
+      await service.kill();
+      await service.restart(true);
+    }
+    await fleet.more(10);
+    return true;
+  },
+  async failOver(fleet, kind) {
+    const { service } = fleet;
+    if (kind === "redis") {
+      const replica = await Replica.of(service);
+      replica.cutOff();
+      await fleet.more(1 + random(40));
+      await replica.outlive();
+      fleet.lead(replica.service);
+      await replica.promote();
+    } else {
+      const back = service.snapshot();
+      await fleet.more(1 + random(40));
+      await back();
+      await service.restart();
+    }
+    await fleet.more(10);
+    return true;
   },
 };
 

@@ -15,7 +15,7 @@ import {
   Server,
   until,
 } from "../outside.ts";
-import { Service } from "../services.ts";
+import { Service, Wire } from "../services.ts";
 import { Balancer } from "./balancer.ts";
 
 /** What servers share. */
@@ -50,10 +50,13 @@ class Listener {
 
 /** Everything that takes part. */
 export class Fleet implements AsyncDisposable {
-  readonly service: Service;
+  service: Service;
   readonly servers: Server[];
+  /** The way of each server to what they share. */
+  readonly wires: Wire[];
   readonly balancer: Balancer;
   readonly listeners: Listener[] = [];
+  readonly #former: Service[] = [];
   readonly #url: string;
   readonly #publisher: Publisher;
   /** What was sent to whom. */
@@ -63,9 +66,15 @@ export class Fleet implements AsyncDisposable {
   #stopped = false;
   readonly #sending: Promise<void>;
 
-  private constructor(service: Service, servers: Server[], balancer: Balancer) {
+  private constructor(
+    { service, servers, wires, balancer }: Pick<
+      Fleet,
+      "service" | "servers" | "wires" | "balancer"
+    >,
+  ) {
     this.service = service;
     this.servers = servers;
+    this.wires = wires;
     this.balancer = balancer;
     this.#url = `http://127.0.0.1:${balancer.port}/push`;
     for (let i = 0; i < 8; i++) {
@@ -78,16 +87,18 @@ export class Fleet implements AsyncDisposable {
   /** Starts servers of these runtimes; everybody listens when this is done. */
   static async start(kind: Kind, ...runtimes: Runtime[]): Promise<Fleet> {
     const service = await (kind === "redis" ? Service.redis() : Service.nats());
-    const at = `${kind}://127.0.0.1:${service.port}`;
-    const env = { [`HALLEY_${kind.toUpperCase()}`]: at };
-    const servers = await Promise.all(
-      runtimes.map((runtime) => Server.start(runtime, env)),
+    const wires = await Promise.all(
+      runtimes.map(() => Wire.to(service.port)),
     );
+    const servers = await Promise.all(runtimes.map((runtime, i) => {
+      const at = `${kind}://127.0.0.1:${wires[i]!.port}`;
+      return Server.start(runtime, { [`HALLEY_${kind.toUpperCase()}`]: at });
+    }));
     for (const { origin } of servers) {
       await until(async () => (await fetch(`${origin}/healthz`)).ok, "ready");
     }
     const balancer = await Balancer.to(servers.map(({ port }) => port));
-    const fleet = new Fleet(service, servers, balancer);
+    const fleet = new Fleet({ service, servers, wires, balancer });
     await fleet.open();
     // What is compared begins where everybody is there.
     await fleet.more(5);
@@ -99,6 +110,19 @@ export class Fleet implements AsyncDisposable {
     for (const { client, name } of this.listeners) {
       await until(() => client.state === "open", `${name} is open`);
     }
+  }
+
+  /** Leads all servers to another service, which ends with the fleet. */
+  lead(service: Service): void {
+    this.#former.push(this.service);
+    this.service = service;
+    for (const wire of this.wires) wire.target = service.port;
+  }
+
+  /** What some server has said, if `part` is in it. */
+  said(part: string): string | undefined {
+    const outputs = this.servers.map(({ output }) => output);
+    return outputs.find((output) => output.includes(part));
   }
 
   /** Waits until so many more have been published. */
@@ -196,7 +220,9 @@ export class Fleet implements AsyncDisposable {
     await this.#sending.catch(() => {});
     for (const { client } of this.listeners) client.close();
     await this.balancer[Symbol.asyncDispose]();
-    for (const server of this.servers) await server[Symbol.asyncDispose]();
-    await this.service[Symbol.asyncDispose]();
+    const { servers, wires, service } = this;
+    for (const each of [...servers, ...wires, service, ...this.#former]) {
+      await each[Symbol.asyncDispose]();
+    }
   }
 }
