@@ -247,17 +247,18 @@ export function createClient<
           off();
         };
       }),
-    publish(channel, data) {
-      const { key } = tab;
-      const from = {
-        http,
-        backoff,
-        timeout: 6 * openTimeout,
-        key,
-        closed: closed.signal,
-      };
-      return publish(from, channel, data);
-    },
+    publish: (channel, data) =>
+      publish(
+        {
+          http,
+          backoff,
+          timeout: 6 * openTimeout,
+          key: tab.key,
+          closed: closed.signal,
+        },
+        channel,
+        data,
+      ),
     on(name, listener) {
       const all = listeners[name] ??= new Set();
       all.add(listener);

@@ -62,10 +62,17 @@ export async function refusal(response: Response): Promise<PushError> {
   const problem = await response.json().catch(() => {});
   // What an `EventSource` is told that is to stay away (N12.6).
   const otherwise = status === 204 ? "kicked" : "unreachable";
-  const { code = otherwise, detail = `HTTP ${status}` } = problem ?? {};
+  const { code: said, detail = `HTTP ${status}` } = problem ?? {};
+  const code = typeof said === "string" ? said as ClientCode : otherwise;
   // Seconds, or a date (RFC 9110, 10.2.3).
   const after = headers.get("retry-after") ?? "";
   const delay = +after * 1_000 || Date.parse(after) - Date.now();
   const retryable = isRetryable(status, code);
-  return new PushError(code, detail, retryable, delay > 0 ? delay : 0);
+  return new PushError(
+    code,
+    detail,
+    retryable,
+    // No timer waits for longer than 2³¹ ms.
+    delay > 0 ? Math.min(delay, 1e9) : 0,
+  );
 }

@@ -80,8 +80,7 @@ export function createSubscriptions(
       return lowered;
     },
     take(frame) {
-      const { type, id } = frame as Message & { type: string };
-      const { channel } = frame as Message;
+      const { type, id, channel } = frame as Message & { type: string };
       if (type === "message") {
         let fresh = isAfter(id, place.top);
         advance(place, id);

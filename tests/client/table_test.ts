@@ -53,6 +53,25 @@ test("refusal() reads what a proxy says, and a date in Retry-After", async () =>
   }
 });
 
+test("refusal() takes no code from what another program says", async () => {
+  for (const problem of [{ code: 403 }, { code: null }, { code: {} }, 1, []]) {
+    const error = await refusal(Response.json(problem, { status: 403 }));
+    assertEquals([error.code, error.retryable], ["unreachable", false]);
+  }
+});
+
+test("refusal() asks for no longer a wait than a timer takes", async () => {
+  const date = new Date(Date.now() + 1e12).toUTCString();
+  for (const value of ["3000000", "99999999999999", date]) {
+    const headers = { "retry-after": value };
+    const { retryAfter = -1 } = await refusal(
+      new Response(null, { status: 503, headers }),
+    );
+    // A jitter is added to it; beyond 2³¹ ms timers do not wait at all.
+    assert(retryAfter > 5e8 && retryAfter < 2e9, `${value}: ${retryAfter}`);
+  }
+});
+
 test("pushError() keeps ours, and calls all else unreachable", () => {
   const error = pushError(new TypeError("no network"));
   assertEquals(error.code, "unreachable");

@@ -1,6 +1,8 @@
 /** What a browser says of itself: the network, the eye, the end of a page. */
 import { assert, assertEquals } from "@std/assert";
-import { runtime, test } from "../harness.ts";
+import type { ClientOptions } from "../../client.ts";
+import type { Page } from "../../src/client/page.ts";
+import { test } from "../harness.ts";
 import { once, open, record, until, World } from "./world.ts";
 
 /** Says to the page what browsers say. */
@@ -63,33 +65,35 @@ test("a page that goes says so, and comes back from the cache where it was", asy
   assert(client.id !== id);
 });
 
-if (runtime === "bun") {
-  test("a page that goes sends a beacon, where there is one and no headers are needed", async () => {
-    await using world = await World.start();
-    const client = world.client();
+test("a page that goes sends a beacon, unless that cannot do or headers are needed", async () => {
+  await using world = await World.start();
+  const navigator = globalThis.navigator as Page;
+  const sent: string[] = [];
+  let takes = true;
+  navigator.sendBeacon = (url) => {
+    sent.push(url);
+    return takes;
+  };
+  const left = async (options: ClientOptions) => {
+    const client = world.client(options);
     client.subscribe("a", () => {});
     await once(client, "open");
-    const sent: string[] = [];
-    const { navigator } = globalThis as { navigator: unknown };
-    const fake = {
-      sendBeacon(url: string) {
-        sent.push(url);
-        return true;
-      },
-    };
-    const define = (value: unknown) =>
-      Object.defineProperty(globalThis, "navigator", {
-        value,
-        configurable: true,
-        writable: true,
-      });
-    define(fake);
-    try {
-      const { key } = world.engine.connections.get(client.id!)!;
-      client.close();
-      assertEquals(sent, [`${world.url}/$leave?key=${key}`]);
-    } finally {
-      define(navigator);
-    }
-  });
-}
+    const { key } = world.engine.connections.get(client.id!)!;
+    client.close();
+    return key;
+  };
+  const leaves = () => world.seen.filter(({ path }) => path === "/$leave");
+  try {
+    const key = await left({});
+    assertEquals(sent, [`${world.url}/$leave?key=${key}`]);
+    takes = false;
+    await left({});
+    await until(() => leaves().length === 1);
+    await left({ headers: { authorization: "x" } });
+    await until(() => leaves().length === 2);
+    assertEquals(sent.length, 2);
+    assertEquals(leaves()[1]!.headers.get("authorization"), "x");
+  } finally {
+    delete (navigator as Partial<Page>).sendBeacon;
+  }
+});
