@@ -18,9 +18,11 @@ export class BayeuxPage {
   readonly page: Page;
   /** How many WebSockets it has tried. */
   sockets = 0;
+  readonly #script: string;
 
-  private constructor(page: Page) {
+  private constructor(page: Page, script: string) {
     this.page = page;
+    this.#script = script;
     page.on("websocket", () => this.sockets++);
   }
 
@@ -31,17 +33,27 @@ export class BayeuxPage {
     script: string,
   ): Promise<BayeuxPage> {
     const page = await context.newPage();
-    const opened = new BayeuxPage(page);
+    const opened = new BayeuxPage(page, script);
     await page.route("**/npm/**", async (route) => {
       const path = new URL(route.request().url()).pathname.slice(5);
       await route.fulfill({ path: `${root}node_modules/${path}` });
     });
     await page.goto(`${origin}/healthz`);
-    await page.evaluate(`(async () => {
-      const known = globalThis.known = { transport: "", handshakes: 0, heard: [] };
-      ${script}
-    })()`);
+    await opened.#run();
     return opened;
+  }
+
+  /** Loads it anew, as its user does. */
+  async reload(): Promise<void> {
+    await this.page.reload();
+    await this.#run();
+  }
+
+  #run(): Promise<unknown> {
+    return this.page.evaluate(`(async () => {
+      const known = globalThis.known = { transport: "", handshakes: 0, heard: [] };
+      ${this.#script}
+    })()`);
   }
 
   /** What it knows. */

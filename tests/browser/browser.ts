@@ -13,6 +13,9 @@ import { type Heard, tool, until } from "../outside.ts";
 
 export type { BrowserContext, Page };
 
+/** A name of this machine whose pages are no secure contexts, as with plain http. */
+export const PLAIN = "plain.test";
+
 const FLAGS = [
   "--headless",
   "--no-sandbox",
@@ -22,6 +25,7 @@ const FLAGS = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
+  `--host-resolver-rules=MAP ${PLAIN} 127.0.0.1`,
 ];
 
 /** A browser with a profile of its own, and what its pages complain about. */
@@ -96,6 +100,15 @@ export class Tab {
   ): Promise<Tab> {
     const page = await context.newPage();
     await page.goto(`${origin}/healthz`);
+    return await Tab.listen(page, channel, options);
+  }
+
+  /** The same in a page of a server that is there already. */
+  static async listen(
+    page: Page,
+    channel: string,
+    options: Record<string, unknown> = {},
+  ): Promise<Tab> {
     await page.evaluate(`(async () => {
       const { createClient } = await import("/page/client.ts");
       const backoff = { min: 20, max: 200 };

@@ -47,6 +47,37 @@ for (const runtime of RUNTIMES) {
   });
 }
 
+test("CometD's extension for pages that are loaded anew goes on with the same session", async () => {
+  await using server = await Server.start("deno");
+  await using browser = await Chromium.start();
+  const extension = `
+    const { ReloadExtension } = await import("/npm/cometd/cometd.js");
+    client.registerExtension("reload", new ReloadExtension());
+    addEventListener("pagehide", () => client.reload());
+  `;
+  const page = await BayeuxPage.open(
+    await browser.context(),
+    server.origin,
+    cometd(`${server.origin}/cometd`, extension),
+  );
+  const present = async () => {
+    const answer = await fetch(`${server.url}/$presence?channel=chat/room`);
+    return (await answer.json()).presence["chat/room"];
+  };
+  await page.until(({ transport }) => transport === "long-polling");
+  await send(`${server.url}/chat/room`, "before");
+  await page.until(({ heard }) => heard.length === 1);
+  const before = await present();
+  assertEquals(before.length, 1);
+  await page.reload();
+  await page.until(({ transport }) => transport === "long-polling");
+  await send(`${server.url}/chat/room`, "after");
+  const { heard } = await page.until(({ heard }) => heard.includes("after"));
+  assertEquals(await present(), before);
+  // What its last answer before that had may come again.
+  assertEquals(heard.filter((data) => data !== "before"), ["after"]);
+});
+
 test("CometD over callback-polling hears and publishes", async () => {
   await using server = await Server.start("deno");
   await using browser = await Chromium.start();

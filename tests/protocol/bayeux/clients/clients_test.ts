@@ -8,6 +8,15 @@ import { type Answer, Client, LIBRARIES, start } from "./client.ts";
 
 const OK = { successful: true };
 
+/** What cometd's extensions know. */
+interface Clock {
+  readonly timestamp: string;
+  readonly timesync: Record<string, number>;
+  /** In ms, as is `lag`. */
+  readonly offset: number;
+  readonly lag: number;
+}
+
 for (const library of LIBRARIES) {
   test(`${library} shakes hands, subscribes, publishes in batches, and leaves`, async () => {
     await using halley = await start();
@@ -60,6 +69,28 @@ test("a remote call of cometd is answered, or fails", async () => {
     const nowhere = await client.do("call", "nowhere", 1);
     assertEquals(nowhere.successful, false);
     assertMatch(nowhere.error!, /^404:/);
+  }
+});
+
+test("the extensions of cometd for bytes, clocks and times are served", async () => {
+  await using halley = await start();
+  const extensions = ["Binary", "TimeSync", "TimeStamp"];
+  for (const library of ["cometd9", "cometd8"] as const) {
+    const { url } = halley;
+    await using client = await Client.start(library, url, { extensions });
+    assertEquals(await client.do("subscribe", "/a"), OK);
+    const bytes = Array.from({ length: 256 }, (_, byte) => byte);
+    const meta = { type: "image/png" };
+    assertEquals(await client.do("publishBinary", "/a", bytes, meta), OK);
+    assertEquals(await client.hears(1), [{ meta, data: bytes, last: true }]);
+    await client.until(() => client.connects.length > 1);
+    const { timestamp, timesync, offset, lag } = await client.do<Clock>(
+      "clock",
+    );
+    assert(Date.parse(timestamp) > 0, timestamp);
+    assertEquals(Object.keys(timesync).sort(), ["a", "p", "tc", "ts"]);
+    // Of two programs that go by one clock: nothing, but for what the way took.
+    assert(Math.abs(offset) <= lag + 2, `${offset} ms, but ${lag} ms away`);
   }
 });
 

@@ -28,9 +28,11 @@ function say(what: unknown): void {
 
 function hear(subscription: string, { channel, data }: Any): void {
   // CometD shows its own messages to whoever listens to all.
-  if (data !== undefined) {
-    say({ event: { subscription, ...(channel && { channel }), data } });
-  }
+  if (data === undefined) return;
+  const shown = data?.data instanceof ArrayBuffer
+    ? { ...data, data: [...new Uint8Array(data.data)] }
+    : data;
+  say({ event: { subscription, ...(channel && { channel }), data: shown } });
 }
 
 /** CometD: subscribes anew whenever it has shaken hands, as its guide advises. */
@@ -42,12 +44,16 @@ async function cometd(
   const { adapt } = await import("npm:cometd-nodejs-client@^2.0.0") as Any;
   adapt();
   const module = await COMETD[name]!();
-  const { CometD, AckExtension } = { ...module.default, ...module };
-  const client = new CometD();
-  const { ack, websocket, ...rest } = options;
+  const library = { ...module.default, ...module };
+  const client = new library.CometD();
+  const { extensions = [], websocket, ...rest } = options;
   client.configure({ url, logLevel: "warn", ...rest });
   if (!websocket) client.unregisterTransport("websocket");
-  if (ack) client.registerExtension("ack", new AckExtension());
+  const added: Any = {};
+  for (const name of extensions) {
+    added[name] = new library[`${name}Extension`]();
+    client.registerExtension(name, added[name]);
+  }
   const names = new Set<string>();
   const subscribe = (name: string) =>
     new Promise<Any>((resolve) =>
@@ -57,8 +63,10 @@ async function cometd(
     say({ handshake: successful, clientId });
     if (successful) { for (const name of names) subscribe(name); }
   });
-  client.addListener("/meta/connect", ({ successful }: Any) => {
-    say({ connect: successful });
+  let connected: Any;
+  client.addListener("/meta/connect", (reply: Any) => {
+    connected = reply;
+    say({ connect: reply.successful });
   });
   const answer = (send: (done: (reply: Any) => void) => void) =>
     new Promise<Any>(send).then(({ successful, error }) => ({
@@ -85,6 +93,18 @@ async function cometd(
         }
       });
       return Promise.all(replies);
+    },
+    publishBinary: (channel, bytes, meta) =>
+      answer((done) =>
+        client.publishBinary(channel, Uint8Array.from(bytes), true, meta, done)
+      ),
+    // What the extensions were told with the last connect, and made of it.
+    clock: () => {
+      const { timestamp, ext: { timesync } } = connected;
+      const { TimeSync } = added;
+      const offset = TimeSync.getTimeOffset();
+      const lag = TimeSync.getNetworkLag();
+      return Promise.resolve({ timestamp, timesync, offset, lag });
     },
     call: (target, data) =>
       new Promise<Any>((resolve) =>

@@ -17,11 +17,11 @@ for (
     ["cometd9", {}],
     ["cometd5", {}],
     ["faye", {}],
-    ["cometd9", { ack: true }],
-    ["cometd8", { ack: true }],
+    ["cometd9", { extensions: ["Ack"] }],
+    ["cometd8", { extensions: ["Ack"] }],
   ] as const
 ) {
-  const how = "ack" in options ? "with acknowledgements" : "without";
+  const how = "extensions" in options ? "with acknowledgements" : "without";
   test(`${library} ${how} hears once what was in an answer that was lost`, async () => {
     await using halley = await start();
     await using wire = await Wire.lay(halley.port);
