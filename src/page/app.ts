@@ -54,7 +54,7 @@ function connect(transport: Transport | "auto", since?: string): void {
   });
   client.on("close", ({ code, reason }) => {
     show("closed", "closed");
-    tell("closed", `${code}: ${reason}`);
+    tell("closed", code === "closed" ? reason : `${code}: ${reason}`);
   });
   client.on("message", ({ channel, id, data }) => add(channel, id, data));
   for (const name of [...listening.keys()]) listen(name);
@@ -174,7 +174,7 @@ find<HTMLSelectElement>("transport").onchange = (event) => {
 };
 find<HTMLButtonElement>("cut").onclick = () => {
   tell("cut", "as asked");
-  for (const cut of cuts) cut.abort(new Error("It was cut here."));
+  for (const cut of cuts) cut.abort("It was cut here.");
   cuts.clear();
 };
 find<HTMLButtonElement>("clear").onclick = () => messages.replaceChildren();

@@ -81,7 +81,8 @@ section > h2:first-child, .row > h2 { margin-top: 0 }
 #state[data-state=waiting] { color: var(--warn) }
 #state[data-state=closed] { color: var(--bad) }
 main { display: grid; grid-template-columns: minmax(0, 22rem) minmax(0, 1fr); gap: 1.5rem; padding: 1rem; max-width: 90rem; margin: auto }
-@media (max-width: 48rem) { main { grid-template-columns: minmax(0, 1fr) } #state { flex-basis: 100%; order: 1 } }
+@media (max-width: 56rem) { main { grid-template-columns: minmax(0, 1fr) } }
+@media (max-width: 48rem) { #state { flex-basis: 100%; order: 1 } }
 label { display: block; font-size: .875rem; color: var(--dim); margin: .4rem 0 .15rem }
 header label { display: flex; gap: .5rem; align-items: center; margin: 0 }
 input, textarea, select, button { font: inherit; color: inherit; background: var(--field); border: 1px solid var(--line); border-radius: .4rem; padding: .4rem .6rem }
@@ -96,7 +97,7 @@ form button { border-color: var(--accent); color: var(--accent) }
 output { color: var(--dim); font-size: .875rem; overflow-wrap: anywhere }
 ul, ol { list-style: none; margin: .5rem 0 0; padding: 0 }
 #names { display: flex; flex-wrap: wrap; gap: .4rem }
-#names li { display: flex; align-items: center; gap: .3rem; border: 1px solid var(--line); border-radius: 1rem; padding: 0 .2rem 0 .7rem }
+#names li { display: flex; align-items: center; gap: .3rem; max-width: 100%; overflow-wrap: anywhere; border: 1px solid var(--line); border-radius: 1rem; padding: 0 .2rem 0 .7rem }
 #names button { border: 0; background: none; padding: .3rem .5rem; line-height: 1 }
 #events { max-height: 18rem; overflow: auto; font-size: .875rem }
 #events li { border-top: 1px solid var(--line); padding: .25rem 0 }
@@ -105,13 +106,14 @@ time { color: var(--dim) }
 table { border-collapse: collapse; width: 100% }
 th { text-align: left; font-size: .8rem; color: var(--dim); position: sticky; top: 0; background: var(--back) }
 th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top }
-td:nth-child(3) { overflow-wrap: anywhere; min-width: 9rem }
+td:nth-child(2), td:nth-child(3) { overflow-wrap: anywhere; min-width: 7rem }
 td:nth-child(1), td:nth-child(4), td:nth-child(5) { white-space: nowrap; color: var(--dim) }
 @media (max-width: 48rem) {
   thead { display: none }
-  tr { display: grid; grid-template-columns: minmax(0, 1fr) auto; border-bottom: 1px solid var(--line); padding: .3rem .6rem }
-  td { border: 0; padding: 0; overflow-wrap: anywhere; white-space: normal !important }
-  td:nth-child(3) { grid-column: 1 / -1; min-width: 0; order: 1 }
+  tr { display: grid; grid-template-columns: auto minmax(0, 1fr); column-gap: 1rem; align-items: start; border-bottom: 1px solid var(--line); padding: .3rem .6rem }
+  td { border: 0; padding: 0 }
+  td:nth-child(2), td:nth-child(5) { text-align: end }
+  td:nth-child(3) { grid-column: 1 / -1; order: 1 }
   td:nth-child(4) { order: 2 }
   td:nth-child(5) { order: 3 }
 }

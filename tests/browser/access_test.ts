@@ -7,18 +7,24 @@ import { send, Server, test } from "../outside.ts";
 import { Chromium, type Page } from "./browser.ts";
 import { open } from "./page.ts";
 
-/** The page with messages, a pattern and a cut behind it. */
+/** A channel whose name is long, as names may be. */
+const LONG = "a/channel/whose/name/is/longer/than/a/phone/is/wide";
+
+/** The page with messages, patterns and a cut behind it. */
 async function used(page: Page, server: Server): Promise<void> {
   await open(page, "stream");
-  await page.getByLabel("Channel or pattern").fill("orders/**");
-  await page.keyboard.press("Enter");
-  await open(page, "stream");
+  for (const name of ["orders/**", `${LONG}/*`]) {
+    await page.getByLabel("Channel or pattern").fill(name);
+    await page.keyboard.press("Enter");
+    await open(page, "stream");
+  }
+  await send(`${server.url}/${LONG}/1`, "x".repeat(300));
   for (const data of ["hello", { text: "grüße", list: [1, 2, 3] }]) {
     await send(`${server.url}/news`, data);
   }
   await send(`${server.url}/orders/de/1`, { total: 12.5 });
   await page.getByRole("button", { name: "Publish" }).click();
-  await page.locator("#messages tr").nth(3).waitFor();
+  await page.locator("#messages tr").nth(4).waitFor();
   await page.getByRole("button", { name: "Cut the connection" }).click();
   await page.getByRole("status").getByText("reconnecting").waitFor();
   await open(page, "stream");
@@ -58,6 +64,7 @@ test("everything on the page has the role and the name that a screen reader says
       "list Listening to",
       "button Stop listening to news",
       "button Stop listening to orders/**",
+      `button Stop listening to ${LONG}/*`,
       "form Publish",
       "textbox Channel",
       "textbox Data (JSON, or text)",
@@ -111,8 +118,17 @@ const DIM = `(() => {
   });
 })()`;
 
+/** What stands out of its part of the page. */
+const BEYOND =
+  `[...document.querySelectorAll("header, section")].flatMap((part) =>
+  [...part.querySelectorAll("*")].filter((element) =>
+    !element.closest("table") && element.getBoundingClientRect().right >
+      part.getBoundingClientRect().right + 1
+  ).map((element) => element.outerHTML.slice(0, 80)))`;
+
 const SIZES = {
   wide: { width: 1_200, height: 800 },
+  tablet: { width: 800, height: 1_000 },
   narrow: { width: 390, height: 844 },
   smallest: { width: 320, height: 640 },
 };
@@ -137,6 +153,7 @@ for (const colorScheme of ["light", "dark"] as const) {
         `({ scrollWidth: document.documentElement.scrollWidth, innerWidth })`,
       );
       assert(scrollWidth <= innerWidth, `${name}: ${scrollWidth} px wide`);
+      assertEquals(await page.evaluate(BEYOND), [], name);
       // The scheme is really another.
       const back = await page.evaluate<string>(
         "getComputedStyle(document.body).backgroundColor",
@@ -148,18 +165,25 @@ for (const colorScheme of ["light", "dark"] as const) {
   });
 }
 
-test("a phone shows the data, the id and the latency of a message", async () => {
+test("a phone shows the time, the channel, the data, the id and the latency of a message", async () => {
   await using server = await Server.start("deno");
   await using browser = await Chromium.start();
   const viewport = SIZES.narrow;
   const page = await browser.page(server.origin, { viewport });
   await used(page, server);
-  const cells = await page.locator("#messages tr").first().locator("td").all();
-  for (const [n, cell] of cells.entries()) {
-    await cell.scrollIntoViewIfNeeded();
-    const box = await cell.boundingBox();
-    assert(box && box.width > 0, `column ${n} is not shown`);
-    assert(box.x >= 0 && box.x + box.width <= viewport.width, `column ${n}`);
+  // The one that was published there, and the one with the long name.
+  for (const row of ["first", "last"] as const) {
+    const cells = page.locator("#messages tr")[row]().locator("td");
+    for (const [n, cell] of (await cells.all()).entries()) {
+      await cell.scrollIntoViewIfNeeded();
+      const box = await cell.boundingBox();
+      const what = `${row}, column ${n}: ${JSON.stringify(box)}`;
+      if (await cell.textContent() === "") continue;
+      assert(box && box.width > 30, what);
+      assert(box.x >= 0 && box.x + box.width <= viewport.width, what);
+      // Time and id are one line each.
+      assert(n !== 0 && n !== 3 || box.height < 30, what);
+    }
   }
   const isCut = await page.evaluate(`(() => {
     const { scrollWidth, clientWidth } = document.querySelector(".scroll");
