@@ -5,12 +5,14 @@
  */
 import type { Backplane } from "../backplane.ts";
 import type { Frame } from "../frame.ts";
+import { count } from "../options.ts";
 import { Commits } from "./commits.ts";
 import { keepOf, type KeepOptions } from "./keep.ts";
 import type { Version } from "./kv_layout.ts";
 import type { KvEntry, KvKey, KvLike } from "./kv_shape.ts";
 import { KvStore } from "./kv_store.ts";
 import { Reader } from "./reader.ts";
+import { rest } from "./retry.ts";
 
 /** Which Deno KV `denoKv()` uses, and how much it keeps there. */
 export interface DenoKvOptions extends KeepOptions {
@@ -49,7 +51,8 @@ interface Following {
  * of Deno Deploy's instances, or (with `--unstable-kv`) the engines of one machine.
  * What is published in a turn is one atomic commit, tried again when another node
  * was faster. Messages are dropped as `history` and `size` say; one of more than
- * 600,000 bytes is refused as `too_large`.
+ * 600,000 bytes is refused as `too_large`. Throws a `RangeError` that names a wrong
+ * option.
  *
  * @example Any number of nodes do the same
  * ```ts
@@ -65,7 +68,9 @@ interface Following {
  * ```
  */
 export function denoKv(options: DenoKvOptions): Backplane {
-  const { kv, prefix = ["halley"], patience = 2_000, poll = 5_000 } = options;
+  const { kv, prefix = ["halley"] } = options;
+  const patience = count("patience", options.patience, 2_000);
+  const poll = count("poll", options.poll, 5_000, 1);
   const store = new KvStore(kv, prefix, keepOf(options), patience);
   const feeds = new Set<Following>();
   const closing = new AbortController();
@@ -118,7 +123,7 @@ export function denoKv(options: DenoKvOptions): Backplane {
         else reader.lose(seq);
         pause = PAUSE;
       } catch {
-        await rest(pause);
+        await rest(pause, closing.signal);
         pause = Math.min(2 * pause, LONGEST);
       }
     }
@@ -143,7 +148,7 @@ export function denoKv(options: DenoKvOptions): Backplane {
         }
       } catch { /* It is out of reach: after a while it is asked again. */ }
       closing.signal.removeEventListener("abort", cancel);
-      await rest(pause);
+      await rest(pause, closing.signal);
       pause = Math.min(2 * pause, LONGEST);
     }
   }
@@ -151,25 +156,11 @@ export function denoKv(options: DenoKvOptions): Backplane {
   /** Asks for the head, in case that watching has not told of it. */
   async function ask(): Promise<void> {
     while (!closing.signal.aborted) {
-      await rest(poll);
+      await rest(poll, closing.signal);
       if (!closing.signal.aborted) {
         await store.head().then((head) => see(head), () => {});
       }
     }
-  }
-
-  /** Waits about so many ms, or until the end. */
-  function rest(pause: number): Promise<void> {
-    return new Promise((resolve) => {
-      if (closing.signal.aborted) return resolve();
-      const end = () => {
-        clearTimeout(timer);
-        closing.signal.removeEventListener("abort", end);
-        resolve();
-      };
-      const timer = setTimeout(end, pause * (0.5 + Math.random() / 2));
-      closing.signal.addEventListener("abort", end);
-    });
   }
 
   async function close(): Promise<void> {

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Bounds } from "../log.ts";
-import { boundsOf } from "../options.ts";
+import { boundsOf, count } from "../options.ts";
 
 /** How much is kept, and for how long. */
 export interface KeepOptions {
@@ -25,8 +25,11 @@ const HISTORY: Bounds = { frames: 1_024, bytes: 1_048_576, age: 86_400_000 };
 
 /** Fills in the defaults; throws a `RangeError` that names a wrong value. */
 export function keepOf(options: KeepOptions): Keep {
-  const { size = 268_435_456, keyAge = 300_000 } = options;
-  return { history: boundsOf(options.history, HISTORY), size, keyAge };
+  return {
+    history: boundsOf(options.history, HISTORY),
+    size: count("size", options.size, 268_435_456),
+    keyAge: count("keyAge", options.keyAge, 300_000),
+  };
 }
 
 /** What counts of a log for its bounds. */

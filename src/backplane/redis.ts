@@ -15,6 +15,7 @@ import { PushError } from "../errors.ts";
 import type { Bounds } from "../log.ts";
 import { boundsOf, count } from "../options.ts";
 import type { Position } from "../position.ts";
+import { keepOf } from "./keep.ts";
 import type {
   IORedisClient,
   NodeRedisClient,
@@ -58,7 +59,6 @@ export interface RedisOptions {
   readonly onError?: (error: unknown) => void;
 }
 
-const HISTORY: Bounds = { frames: 1_024, bytes: 1_048_576, age: 86_400_000 };
 const FEED: Bounds = { frames: 65_536, bytes: 67_108_864, age: 86_400_000 };
 
 /** What one call of the script takes at most; Redis does nothing else meanwhile. */
@@ -118,12 +118,13 @@ class RedisBackplane implements Backplane {
         `prefix is "${prefix}"; it must be a name without { and }`,
       );
     }
+    const { history, keyAge } = keepOf(options);
     const keep = {
-      history: boundsOf(options.history, HISTORY),
+      history,
+      keyAge,
       feed: boundsOf(options.feed, FEED, "feed"),
       logs: count("logs", options.logs, 100_000, 1),
       keys: count("keys", options.keys, 10_000, 1),
-      keyAge: count("keyAge", options.keyAge, 300_000),
     };
     const patience = count("patience", options.patience, 2_000, 1);
     this.#order = new RedisOrder(prefix, keep, patience);

@@ -7,13 +7,17 @@ import { within } from "../silence.ts";
 /** The pause before trying again: from, and up to, in ms. */
 const PAUSES = [20, 1_000] as const;
 
-/** A pause that grows with `failures`, spread so that nodes do not come at once. */
-export async function pause(
-  failures: number,
-  signal: AbortSignal,
-): Promise<void> {
+/** A pause that grows with `failures`. */
+export function pause(failures: number, signal: AbortSignal): Promise<void> {
+  return rest(Math.min(PAUSES[0] * 2 ** failures, PAUSES[1]), signal);
+}
+
+/**
+ * Waits for half of `ms` or more, so that nodes do not come at once; no longer if
+ * `signal` aborts.
+ */
+export async function rest(ms: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
-  const ms = Math.min(PAUSES[0] * 2 ** failures, PAUSES[1]);
   const { promise, resolve } = Promise.withResolvers<void>();
   const end = () => resolve();
   const timer = setTimeout(end, ms * (0.5 + Math.random() / 2));

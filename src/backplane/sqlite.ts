@@ -5,6 +5,7 @@
  */
 import type { Backplane } from "../backplane.ts";
 import type { Frame } from "../frame.ts";
+import { count } from "../options.ts";
 import { Commits } from "./commits.ts";
 import { keepOf, type KeepOptions } from "./keep.ts";
 import { Reader } from "./reader.ts";
@@ -29,10 +30,10 @@ const PAGE = 1_024;
  * under Deno the right to read and write the file.
  *
  * Throws an `Error` that says what to do if the file cannot be opened, is in use by
- * another process, or is damaged. A message that cannot be written is refused as
- * `unavailable`, with the reason as `cause`. Never put an older copy of the file
- * back: ids would be given out twice. Without the file a new order begins, and
- * clients are told by a `reset`.
+ * another process, or is damaged, and a `RangeError` that names a wrong option. A
+ * message that cannot be written is refused as `unavailable`, with the reason as
+ * `cause`. Never put an older copy of the file back: ids would be given out twice.
+ * Without the file a new order begins, and clients are told by a `reset`.
  *
  * @example A message outlives the engine
  * ```ts
@@ -50,7 +51,8 @@ const PAGE = 1_024;
  * ```
  */
 export function sqlite(options: SqliteOptions): Backplane {
-  const { path, keys = 10_000 } = options;
+  const { path } = options;
+  const keys = count("keys", options.keys, 10_000);
   const keep = { ...keepOf(options), keys };
   const store = new Store(openFile(path), keep);
   const readers = new Set<Reader>();

@@ -1,5 +1,10 @@
 /** The Deno KV backplane: the contract, on real databases where there are any. */
-import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertNotEquals,
+  assertThrows,
+} from "@std/assert";
 import type { Backplane } from "../../src/backplane.ts";
 import { denoKv } from "../../src/backplane/deno_kv.ts";
 import type { KvLike } from "../../src/backplane/kv_shape.ts";
@@ -248,4 +253,16 @@ onEvery("two engines on one database are one", async (kv) => {
   ]);
   await one.close();
   await other.close();
+});
+
+test("denoKv() names an option that is wrong", () => {
+  const kv = new MemoryKv();
+  for (
+    const [name, options] of [
+      ["history.age", { history: { age: -1 } }],
+      ["size", { size: NaN }],
+      ["patience", { patience: -1 }],
+      ["poll", { poll: 0 }],
+    ] as const
+  ) assertThrows(() => denoKv({ kv, ...options }), RangeError, `${name} is `);
 });

@@ -138,7 +138,13 @@ test("sqlite() refuses a place that keeps nothing", () => {
 
 test("sqlite() names an option that is wrong", () => {
   using folder = new Folder();
-  const history = { frames: -1 };
-  assertThrows(() => folder.open({ history }), RangeError, "history.frames");
+  for (
+    const [name, options] of [
+      ["history.frames", { history: { frames: -1 } }],
+      ["size", { size: NaN }],
+      ["keyAge", { keyAge: -1 }],
+      ["keys", { keys: NaN }],
+    ] as const
+  ) assertThrows(() => folder.open(options), RangeError, `${name} is `);
   assertEquals(existsSync(folder.file()), false);
 });
