@@ -4,7 +4,7 @@
  */
 import { assert, assertMatch } from "@std/assert";
 import { blocksOf, read } from "./documents.ts";
-import { turn } from "./harness.ts";
+import { runtime, turn } from "./harness.ts";
 import { Folder, type Program, test } from "./runtimes/programs.ts";
 
 /** Languages in which nothing can be run; a program or a command has one of ours. */
@@ -51,29 +51,43 @@ test("README.md has programs and commands, and says why one is not run", () => {
   return Promise.resolve();
 });
 
-for (const { text, line, excuse } of programs) {
-  if (excuse !== undefined) continue;
-  test(`README.md's program in line ${line} passes the checks and runs on Deno and Bun`, async () => {
-    await using folder = await clone();
-    const bun = await folder.tool("bun");
-    const deno = Deno.execPath();
+if (runtime === "deno") {
+  let folder: Folder;
+  let bun: string;
+  const deno = Deno.execPath();
+  const own = programs.filter(({ excuse }) => excuse === undefined);
+
+  // Once for all of them: what they share is most of the work.
+  Deno.test.beforeAll(async () => {
+    folder = await clone();
+    bun = await folder.tool("bun");
     await folder.run([bun, "install", "--frozen-lockfile"]);
-    folder.write("program.ts", text);
-    await folder.run([deno, "check", "program.ts"]);
-    if (!text.includes("export default")) {
-      for (const command of [[deno, "run", "-A"], [bun]]) {
-        await folder.run([...command, "program.ts"]);
-      }
-      return;
-    }
-    for (const command of [[deno, "serve", "-A"], [bun]]) {
-      const port = freePort();
-      const args = command.length > 1 ? [`--port=${port}`] : [];
-      folder.write("program.ts", text.replaceAll("8000", String(port)));
-      await using program = folder.start([...command, ...args, "program.ts"]);
-      await answered(program, port);
-    }
+    for (const { text, line } of own) folder.write(`line_${line}.ts`, text);
   });
+  Deno.test.afterAll(() => folder[Symbol.asyncDispose]());
+
+  test("README.md's programs pass the checks", async () => {
+    const files = own.map(({ line }) => `line_${line}.ts`);
+    await folder.run([deno, "check", ...files]);
+  });
+
+  for (const { text, line } of own) {
+    test(`README.md's program in line ${line} runs on Deno and Bun`, async () => {
+      if (!text.includes("export default")) {
+        for (const command of [[deno, "run", "-A"], [bun]]) {
+          await folder.run([...command, `line_${line}.ts`]);
+        }
+        return;
+      }
+      for (const command of [[deno, "serve", "-A"], [bun]]) {
+        const port = freePort();
+        const args = command.length > 1 ? [`--port=${port}`] : [];
+        folder.write("serves.ts", text.replaceAll("8000", String(port)));
+        await using program = folder.start([...command, ...args, "serves.ts"]);
+        await answered(program, port);
+      }
+    });
+  }
 }
 
 test("README.md's commands do what they say, one after the other", async () => {

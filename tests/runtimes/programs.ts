@@ -9,7 +9,7 @@ import { runtime } from "../harness.ts";
 import { listen, poll, publish, subscribe } from "../http/halley.ts";
 
 /** When a test that hangs has its programs killed, in ms. */
-const PATIENCE = 60_000;
+const PATIENCE = 240_000;
 
 const root = new URL("../../", import.meta.url).pathname;
 const running = new Set<Program>();
