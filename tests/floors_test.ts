@@ -81,7 +81,7 @@ const floors = [
   ],
   [
     "auth/barred.ts",
-    "backplane/jetstream_stream.ts",
+    "backplane/jetstream_config.ts",
     "backplane/redis_feed.ts",
     "client/http.ts",
     "connection.ts",
@@ -91,7 +91,7 @@ const floors = [
     "alarm.ts",
     "auth/jwk.ts",
     "auth/meter.ts",
-    "backplane/jetstream_feed.ts",
+    "backplane/jetstream_stream.ts",
     "backplane/keep.ts",
     "backplane/redis.ts",
     "client/loop.ts",
@@ -105,7 +105,7 @@ const floors = [
   ],
   [
     "auth/token.ts",
-    "backplane/jetstream.ts",
+    "backplane/jetstream_feed.ts",
     "backplane/kv_append.ts",
     "backplane/sqlite_bounds.ts",
     "channel.ts",
@@ -118,6 +118,7 @@ const floors = [
   [
     "arrival.ts",
     "auth/ticket.ts",
+    "backplane/jetstream.ts",
     "backplane/kv_store.ts",
     "backplane/sqlite_store.ts",
     "client/share.ts",
