@@ -1,6 +1,6 @@
 /** What a browser says of itself: the network, the eye, the end of a page. */
 import { assert, assertEquals } from "@std/assert";
-import { runtime, test } from "../harness.ts";
+import { test } from "../harness.ts";
 import { once, open, record, until, World } from "./world.ts";
 
 /** Says to the page what browsers say. */
@@ -24,6 +24,19 @@ test("online ends a wait, offline ends a stream", async () => {
   say("online");
   await once(client, "open");
   assertEquals(events.open.length, 2);
+});
+
+test("a page that has lost the network before it is told so says offline, too", async () => {
+  await using world = await World.start();
+  const client = world.client({
+    backoff: { min: 1e9, max: 1e9 },
+    fetch: () => Promise.reject(new TypeError("failed to fetch")),
+  });
+  client.subscribe("a", () => {});
+  assertEquals((await once(client, "reconnect")).code, "unreachable");
+  using _page = said({ onLine: false });
+  say("offline");
+  assertEquals((await once(client, "reconnect")).code, "offline");
 });
 
 test("a page that is looked at again does not wait, and keeps a stream that lives", async () => {
@@ -63,33 +76,33 @@ test("a page that goes says so, and comes back from the cache where it was", asy
   assert(client.id !== id);
 });
 
-if (runtime === "bun") {
-  test("a page that goes sends a beacon, where there is one and no headers are needed", async () => {
-    await using world = await World.start();
-    const client = world.client();
-    client.subscribe("a", () => {});
-    await once(client, "open");
-    const sent: string[] = [];
-    const { navigator } = globalThis as { navigator: unknown };
-    const fake = {
-      sendBeacon(url: string) {
-        sent.push(url);
-        return true;
-      },
-    };
-    const define = (value: unknown) =>
-      Object.defineProperty(globalThis, "navigator", {
-        value,
-        configurable: true,
-        writable: true,
-      });
-    define(fake);
-    try {
-      const { key } = world.engine.connections.get(client.id!)!;
-      client.close();
-      assertEquals(sent, [`${world.url}/$leave?key=${key}`]);
-    } finally {
-      define(navigator);
-    }
+test("a page that goes sends a beacon, where there is one and no headers are needed", async () => {
+  await using world = await World.start();
+  const client = world.client();
+  client.subscribe("a", () => {});
+  await once(client, "open");
+  const sent: string[] = [];
+  const sendBeacon = (url: string) => sent.push(url);
+  using _page = said({ sendBeacon });
+  const { key } = world.engine.connections.get(client.id!)!;
+  client.close();
+  assertEquals(sent, [`${world.url}/$leave?key=${key}`]);
+});
+
+/** Has `navigator` say so for a while. */
+function said(fields: Record<string, unknown>): Disposable {
+  const { navigator } = globalThis as { navigator: object };
+  const before = Object.entries(fields).map(([name, value]) => {
+    const old = Object.getOwnPropertyDescriptor(navigator, name);
+    Object.defineProperty(navigator, name, { value, configurable: true });
+    return [name, old] as const;
   });
+  return {
+    [Symbol.dispose]() {
+      for (const [name, old] of before) {
+        if (old) Object.defineProperty(navigator, name, old);
+        else Reflect.deleteProperty(navigator, name);
+      }
+    },
+  };
 }
