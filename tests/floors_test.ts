@@ -82,7 +82,7 @@ const floors = [
   ],
   [
     "auth/barred.ts",
-    "backplane/jetstream_stream.ts",
+    "backplane/jetstream_config.ts",
     "backplane/redis_feed.ts",
     "client/http.ts",
     "connection.ts",
@@ -92,7 +92,7 @@ const floors = [
     "alarm.ts",
     "auth/jwk.ts",
     "auth/meter.ts",
-    "backplane/jetstream_feed.ts",
+    "backplane/jetstream_stream.ts",
     "backplane/keep.ts",
     "client/loop.ts",
     "client/publish.ts",
@@ -105,7 +105,7 @@ const floors = [
   ],
   [
     "auth/token.ts",
-    "backplane/jetstream.ts",
+    "backplane/jetstream_feed.ts",
     "backplane/kv_append.ts",
     "backplane/redis.ts",
     "backplane/sqlite_bounds.ts",
@@ -119,6 +119,7 @@ const floors = [
   [
     "arrival.ts",
     "auth/ticket.ts",
+    "backplane/jetstream.ts",
     "backplane/kv_store.ts",
     "backplane/sqlite_store.ts",
     "client/share.ts",

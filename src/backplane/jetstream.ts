@@ -125,9 +125,9 @@ class JetStreamBackplane implements Backplane {
       return Promise.reject(unavailable(new Error("Too many messages wait.")));
     }
     return this.#ask(async (epoch) => {
-      const position = await this.#stream.publish(epoch, draft);
-      this.#feed.fan.heard(position);
-      return position;
+      const published = await this.#stream.publish(epoch, draft);
+      this.#feed.heard(published);
+      return { epoch, seq: published.seq };
     });
   }
 

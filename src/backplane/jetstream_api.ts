@@ -96,16 +96,19 @@ export class JetStreamApi {
     return answer<T>(data);
   }
 
-  /** Publishes; what was published before with the same `id` is not repeated. */
+  /**
+   * Publishes. `header` says on what condition, as in the NATS documentation: with
+   * `Nats-Msg-Id: ID` what was published before with the same is not repeated.
+   */
   async publish(
     subject: string,
     data: string,
-    id?: string,
+    header?: string,
   ): Promise<{ seq: number; duplicate?: boolean }> {
     // Of a header object both clients use only this.
-    const headers = id === undefined ? {} : {
+    const headers = header === undefined ? {} : {
       headers: {
-        encode: () => encoder.encode(`NATS/1.0\r\nNats-Msg-Id: ${id}\r\n\r\n`),
+        encode: () => encoder.encode(`NATS/1.0\r\n${header}\r\n\r\n`),
       },
     };
     return answer((await this.#request(subject, data, headers)).data);

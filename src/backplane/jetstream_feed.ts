@@ -13,7 +13,7 @@ import {
   type NatsMessage,
   newInbox,
 } from "./jetstream_api.ts";
-import type { OrderStream, StreamTop } from "./jetstream_stream.ts";
+import type { OrderStream, Published, StreamTop } from "./jetstream_stream.ts";
 import { Arrival, pause } from "./retry.ts";
 
 /** How often the server says that there is nothing new, in ms. */
@@ -37,6 +37,10 @@ export class JetStreamFeed {
   readonly #closing = new AbortController();
   /** What was read last, as the server knows it. */
   #last: { readonly seq: number; readonly stamp: string } | undefined;
+  /** The newest that was published from here. */
+  #own: Published | undefined;
+  /** The order whose end was read: somebody has found it lost. */
+  #over = "";
   #time = 0;
   #running = false;
   readonly #present = new Arrival<string>();
@@ -64,6 +68,14 @@ export class JetStreamFeed {
     this.start();
     const why = () => this.#told || "The stream is not known yet.";
     return await this.#present.wait(within, why);
+  }
+
+  /** Something was published from here; the reader will get there. */
+  heard(published: Published): void {
+    const { epoch, seq } = this.fan.known;
+    this.fan.heard(published);
+    if (published.content === undefined) return;
+    if (published.epoch !== epoch || published.seq > seq) this.#own = published;
   }
 
   /** Looks again where the order is, as nobody answered for this reason. */
@@ -147,7 +159,8 @@ export class JetStreamFeed {
     const { stream } = this.#host;
     let top = await stream.look();
     if (top.epoch === fan.read.epoch && await this.#lost(top)) {
-      top = await this.#renew(top.epoch);
+      await stream.renew(top.epoch);
+      top = await stream.look();
     }
     if (top.epoch === fan.read.epoch) return fan.retry();
     // Who begins does so at the present; who was there gets all of the new order.
@@ -157,23 +170,15 @@ export class JetStreamFeed {
     fan.begin({ epoch, seq });
   }
 
-  /**
-   * Gives it another epoch, the same for all nodes that find `lost` at an end:
-   * JetStream changes a stream whatever it was before, so each comes at a time of
-   * its own, and looks before that and after.
-   */
-  async #renew(lost: string): Promise<StreamTop> {
-    const { stream } = this.#host;
-    const { signal } = this.#closing;
-    await pause(3, signal);
-    if ((await stream.look()).epoch === lost) await stream.renew();
-    await pause(2, signal);
-    return await stream.look();
-  }
-
-  /** Whether something that was read is gone, or another message in its place. */
+  /** Whether something that is known is gone, or another message in its place. */
   async #lost(top: StreamTop): Promise<boolean> {
-    if (top.seq < this.fan.known.seq) return true;
+    const { read, known } = this.fan;
+    if (this.#over === top.epoch || top.seq < known.seq) return true;
+    const own = this.#own;
+    if (own?.epoch === top.epoch && own.seq > read.seq) {
+      // It was published and not read yet, and others may have gone on above it.
+      if (await this.#host.stream.lacks(own)) return true;
+    }
     const last = this.#last;
     if (!last) return false;
     const stored = last.seq === top.seq
@@ -231,6 +236,10 @@ export class JetStreamFeed {
     const { fan } = this;
     const { stream } = this.#host;
     const { seq, stamp } = delivered;
+    if (stream.ends(fan.read.epoch, delivered)) {
+      this.#over = fan.read.epoch;
+      return "Another order begins.";
+    }
     let frame = stream.frame(delivered);
     if (frame && frame.epoch !== fan.read.epoch) return "Another order begins.";
     if (seq > fan.read.seq + 1) fan.lost(seq - 1);

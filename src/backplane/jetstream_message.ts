@@ -23,6 +23,11 @@ export function subjectOf(stream: string, epoch: string, log?: string): string {
   return `${stream}.${epoch}.${log === undefined ? ">" : encodeLog(log)}`;
 }
 
+/** Where the last message of an order lies, which names the next: in no log. */
+export function nextOf(stream: string, epoch: string): string {
+  return `${stream}.${epoch}.next.epoch`;
+}
+
 /** Which order, and which log, a subject is about, if it is one of a backplane's. */
 export function placeOf(
   stream: string,

@@ -3,9 +3,10 @@
  * what is no longer there.
  *
  * The stream takes the subjects `NAME.EPOCH.LOG`. Its own sequence is the `seq`; the
- * epoch was drawn by whoever made the stream. Where the stream has lost its end, the
- * subjects are given another epoch: what is published with the former one has
- * nowhere to go, so that no node can go on in an order that is lost.
+ * epoch was drawn by whoever made the stream. Where the stream has lost its end, a
+ * last message names another epoch, and the subjects are given that: what is
+ * published with the former one has nowhere to go, so that no node can go on in an
+ * order that is lost.
  * @module
  */
 import {
@@ -20,33 +21,19 @@ import type { Frame } from "../frame.ts";
 import { newEpoch } from "../key.ts";
 import type { Position } from "../position.ts";
 import { ApiError, type JetStreamApi, type Stored } from "./jetstream_api.ts";
-import { contentOf, frameOf, placeOf, subjectOf } from "./jetstream_message.ts";
-
-/** How a stream is made. */
-export interface StreamOptions {
-  readonly stream: string;
-  readonly storage: "file" | "memory";
-  readonly replicas: number;
-  /** Messages of each log, and their age in ms. */
-  readonly frames: number;
-  readonly age: number;
-  /** Bytes in all. */
-  readonly size: number;
-  /** How long a key is remembered, in ms. */
-  readonly keyAge: number;
-}
-
-interface Info {
-  readonly config: {
-    readonly subjects: string[];
-    readonly max_msgs_per_subject: number;
-  };
-  readonly state: {
-    readonly first_seq: number;
-    readonly last_seq: number;
-    readonly subjects?: Record<string, number>;
-  };
-}
+import {
+  configOf,
+  epochOf,
+  type Info,
+  type StreamOptions,
+} from "./jetstream_config.ts";
+import {
+  contentOf,
+  frameOf,
+  nextOf,
+  placeOf,
+  subjectOf,
+} from "./jetstream_message.ts";
 
 /** Where the order is. */
 export interface StreamTop extends Position {
@@ -54,8 +41,18 @@ export interface StreamTop extends Position {
   readonly last: Stored | undefined;
 }
 
-const NS = 1_000_000;
+/** What was published, and where it lies. */
+export interface Published extends Position {
+  /** What is stored there, if it is not a repeat. */
+  readonly content: string | undefined;
+}
+
 const NAME_IN_USE = 10_058;
+
+/** Nothing else was published to the subject. */
+const FIRST = "Nats-Expected-Last-Subject-Sequence: 0";
+
+const decoder = new TextDecoder();
 
 /** One stream. */
 export class OrderStream {
@@ -84,11 +81,38 @@ export class OrderStream {
     return this.#api.get(seq);
   }
 
-  /** Gives the subjects another epoch. */
-  async renew(): Promise<void> {
-    const { config } = await this.#api.ask<Info>("STREAM.INFO");
-    const subjects = [this.#subject(newEpoch())];
-    await this.#api.ask("STREAM.UPDATE", { ...config, subjects });
+  /** Whether another message lies where one was published. */
+  async lacks({ seq, content }: Published): Promise<boolean> {
+    const stored = await this.#api.get(seq);
+    return stored !== undefined && decoder.decode(stored.data) !== content;
+  }
+
+  /** Whether a message says that the order `epoch` is over. */
+  ends(epoch: string, { subject }: Stored): boolean {
+    return subject === nextOf(this.#options.stream, epoch);
+  }
+
+  /** Gives the subjects another epoch than `lost`: the same, whoever asks for it. */
+  async renew(lost: string): Promise<void> {
+    const info = await this.#api.ask<Info>("STREAM.INFO");
+    // Another node was faster.
+    if (this.#epochOf(info) !== lost) return;
+    const subjects = [this.#subject(await this.#next(lost))];
+    await this.#api.ask("STREAM.UPDATE", { ...info.config, subjects });
+  }
+
+  /** The epoch after `lost`: what the first node says that finds it lost. */
+  async #next(lost: string): Promise<string> {
+    const subject = nextOf(this.#options.stream, lost);
+    const epoch = newEpoch();
+    try {
+      await this.#api.publish(subject, epoch, FIRST);
+      return epoch;
+    } catch (error) {
+      const first = await this.#api.get(1, subject);
+      if (!first) throw error;
+      return decoder.decode(first.data);
+    }
   }
 
   /** Where the messages of `epoch` begin: above this. */
@@ -98,7 +122,7 @@ export class OrderStream {
   }
 
   /** Publishes to the order `epoch`; refused by NATS if that is not the present one. */
-  async publish(epoch: string, draft: Draft): Promise<Position> {
+  async publish(epoch: string, draft: Draft): Promise<Published> {
     const { log, key } = draft;
     this.#time = Math.max(Math.round(draft.time * 1_000), this.#time + 1);
     const content = contentOf(draft, this.#time);
@@ -109,9 +133,12 @@ export class OrderStream {
         "base64",
       );
     const subject = this.#subject(epoch, log);
-    const { seq, duplicate } = await this.#api.publish(subject, content, id);
-    if (duplicate) await this.#compare(epoch, seq, draft);
-    return { epoch, seq };
+    const header = id && `Nats-Msg-Id: ${id}`;
+    const answer = await this.#api.publish(subject, content, header);
+    const { seq, duplicate } = answer;
+    if (!duplicate) return { epoch, seq, content };
+    await this.#compare(epoch, seq, draft);
+    return { epoch, seq, content: undefined };
   }
 
   /** See `Backplane.read`. */
@@ -156,9 +183,10 @@ export class OrderStream {
       filter_subject: this.#subject(epoch),
       headers_only: true,
     }, Infinity);
-    const tops = found.map(({ subject, seq }) =>
-      [this.#place(subject)!.log, seq] as const
-    );
+    const tops = found.flatMap(({ subject, seq }) => {
+      const log = this.#place(subject)?.log;
+      return log === undefined ? [] : [[log, seq] as const];
+    });
     return { epoch, tops, floor: Math.max(0, state.first_seq - 1) };
   }
 
@@ -194,23 +222,10 @@ export class OrderStream {
     } catch (error) {
       if (!(error instanceof ApiError && error.code === 404)) throw error;
     }
-    const { stream, storage, replicas, frames, age, size, keyAge } =
-      this.#options;
+    const subjects = [this.#subject(newEpoch())];
     try {
-      return await this.#api.ask<Info>("STREAM.CREATE", {
-        name: stream,
-        subjects: [this.#subject(newEpoch())],
-        retention: "limits",
-        discard: "old",
-        storage,
-        num_replicas: replicas,
-        max_consumers: -1,
-        max_msgs: -1,
-        max_bytes: size,
-        max_age: age * NS,
-        max_msgs_per_subject: frames + 1,
-        duplicate_window: keyAge * NS,
-      });
+      const config = configOf(this.#options, subjects);
+      return await this.#api.ask<Info>("STREAM.CREATE", config);
     } catch (error) {
       // Another node was faster.
       if (!(error instanceof ApiError && error.number === NAME_IN_USE)) {
@@ -220,15 +235,8 @@ export class OrderStream {
     }
   }
 
-  #epochOf({ config }: Info): string {
-    const [subject = "", ...others] = config.subjects;
-    const epoch = this.#place(subject)?.epoch;
-    if (epoch && others.length === 0) return epoch;
-    const { stream } = this.#options;
-    throw new Error(
-      `The stream ${stream} takes ${config.subjects}: it was not made by a ` +
-        "backplane. Delete it, or choose another name.",
-    );
+  #epochOf(info: Info): string {
+    return epochOf(this.#options.stream, info);
   }
 
   #subject(epoch: string, log?: string): string {

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Code } from "../errors.ts";
+import { page } from "./page.ts";
 
 /**
  * A code of the server, or one of the client's own: `unreachable` (no answer, or
@@ -44,7 +45,11 @@ export class PushError extends Error {
 /** Whatever was thrown; what is not ours comes from the network. */
 export function pushError(thrown: unknown): PushError {
   if (thrown instanceof PushError) return thrown;
-  return new PushError("unreachable", String(thrown));
+  // A request may fail before the page hears that it is offline.
+  return new PushError(
+    page?.onLine === false ? "offline" : "unreachable",
+    `${thrown}`,
+  );
 }
 
 /**

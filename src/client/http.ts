@@ -42,7 +42,7 @@ export function createHttp(
     leave(key) {
       const address = `${base}/$leave?key=${key}`;
       // A beacon carries cookies, but no headers.
-      if (!headers && page()?.sendBeacon?.(address)) return;
+      if (!headers && page?.sendBeacon?.(address)) return;
       ask(address, {
         method: "POST",
         keepalive: true,

@@ -22,7 +22,7 @@ export function createLink(
   const name = `halley ${
     JSON.stringify([url, options.credentials, options.headers, options.share])
   }`;
-  const locks = page()?.locks;
+  const locks = page?.locks;
   if (options.share && locks) {
     const { openTimeout = 5_000 } = options;
     return share(tab, makeLoop, role, locks, name, openTimeout / 2);

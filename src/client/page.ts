@@ -20,10 +20,11 @@ export interface Locks {
 /** A browser's `navigator`, as far as it is used. */
 export interface Page {
   readonly locks?: Locks;
+  /** Whether there is a network, as far as it knows. */
+  readonly onLine?: boolean;
   sendBeacon?(url: string): boolean;
 }
 
 /** The `navigator` there is, if there is one. */
-export function page(): Page | undefined {
-  return (globalThis as { navigator?: Page }).navigator;
-}
+export const page: Page | undefined =
+  (globalThis as { navigator?: Page }).navigator;

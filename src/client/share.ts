@@ -8,6 +8,7 @@ import type { Loop, Receiver, Report } from "./loop.ts";
 import type { Locks } from "./page.ts";
 import { compare, lower } from "./place.ts";
 import type { Link, Sharing, Tab } from "./tab.ts";
+import { sleep } from "./time.ts";
 
 /** What tabs say to each other; a follower says `tab`, a leader does not. */
 interface Word {
@@ -112,7 +113,7 @@ export function share(
     say({ who: true });
     // Tabs that had another leader have places of their own.
     asking = followed;
-    if (asking) await new Promise((resolve) => setTimeout(resolve, ROLL_CALL));
+    if (asking) await sleep(ROLL_CALL);
     asking = false;
     if (loop === own) listen();
     await resigned;

@@ -25,15 +25,15 @@ export function delay(
 }
 
 /** Waits for `ms`, or until `signal` aborts. */
-export function sleep(ms: number, signal: AbortSignal): Promise<void> {
+export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const end = () => {
       clearTimeout(timer);
-      signal.removeEventListener("abort", end);
+      signal?.removeEventListener("abort", end);
       resolve();
     };
     const timer = setTimeout(end, ms);
-    signal.addEventListener("abort", end);
+    signal?.addEventListener("abort", end);
   });
 }
 
@@ -49,7 +49,7 @@ export async function abortable<T>(
     return await Promise.race([
       work,
       new Promise<never>((_, reject) =>
-        signal.addEventListener("abort", () => reject(signal.reason))
+        signal.addEventListener("abort", reject)
       ),
     ]);
   } catch (thrown) {

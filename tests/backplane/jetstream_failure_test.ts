@@ -3,7 +3,9 @@
  * silence, nothing comes twice, and all in order.
  */
 import { assertEquals } from "@std/assert";
+import { cpSync, renameSync, rmSync } from "node:fs";
 import { jetStream } from "../../src/backplane/jetstream.ts";
+import type { NatsConnection } from "../../src/backplane/jetstream_api.ts";
 import { until } from "../outside.ts";
 import { Service, testWith, Wire } from "../services.ts";
 import { draft, hear } from "../ear.ts";
@@ -19,6 +21,39 @@ async function ask(port: number, subject: string): Promise<void> {
   await connection.request(`$JS.API.${subject}`);
   await connection.close();
 }
+
+/** Takes NATS back to where it was before `more`, as a backup does; all are cut off. */
+async function goBack(
+  service: Service,
+  wires: Wire[],
+  more: () => Promise<void>,
+): Promise<void> {
+  const copy = `${service.folder}.old`;
+  service.pause();
+  cpSync(service.folder, copy, { recursive: true });
+  service.resume();
+  await more();
+  await service.kill();
+  for (const wire of wires) wire.break();
+  rmSync(service.folder, { recursive: true });
+  renameSync(copy, service.folder);
+  await service.restart();
+}
+
+/** The same connection, but subscriptions hear nothing while it is `deaf`. */
+function deafened(
+  connection: NatsConnection,
+  deaf: () => boolean,
+): NatsConnection {
+  return Object.assign(Object.create(connection), {
+    subscribe(subject: string, { callback }: { callback: Listener }) {
+      const listener: Listener = (...said) => deaf() || callback(...said);
+      return connection.subscribe(subject, { callback: listener } as never);
+    },
+  });
+}
+
+type Listener = (...said: unknown[]) => unknown;
 
 for (const [name, connect] of Object.entries(connections)) {
   /** A trial over `service`, with a wire to it for each of two nodes. */
@@ -139,11 +174,7 @@ for (const [name, connect] of Object.entries(connections)) {
     test(`jetStream() with ${name} resets when the stream has lost ${kind}`, async () => {
       await using service = await Service.nats();
       await trial(service, async (trial, wires) => {
-        const back = service.snapshot();
-        await trial.more(100);
-        await back();
-        for (const wire of wires) wire.break();
-        await service.restart();
+        await goBack(service, wires, () => trial.more(100));
         await using other = await another(service.port);
         for (let i = 0; i < count; i++) {
           await other.backplane.publish(draft({ log: "$other" }));
@@ -155,6 +186,35 @@ for (const [name, connect] of Object.entries(connections)) {
       });
     });
   }
+
+  test(`jetStream() with ${name} resets when what it had published and not read is lost, and others have gone on`, async () => {
+    await using service = await Service.nats();
+    await using wire = await Wire.to(service.port);
+    const connection = await connect(wire.port);
+    let deaf = false;
+    const backplane = jetStream({
+      connection: deafened(connection, () => deaf),
+      onError() {},
+    });
+    const { ear, stop } = await hear(backplane);
+    await backplane.publish(draft());
+    await ear.hears(1);
+    await goBack(service, [wire], async () => {
+      deaf = true;
+      for (let i = 0; i < 3; i++) await backplane.publish(draft());
+    });
+    await using other = await another(service.port);
+    for (let i = 0; i < 10; i++) {
+      await other.backplane.publish(draft({ log: "$other" }));
+    }
+    deaf = false;
+    wire.mend();
+    await ear.until(({ epochs }) => epochs.length === 2);
+    stop();
+    assertEquals([ear.seqs, ear.lostUpTo], [[1], []]);
+    await backplane.close();
+    await connection.close();
+  });
 
   /** One more node, which has not heard of anything. */
   const another = async (port: number) => {

@@ -5,6 +5,9 @@ import {
   type JetStreamOptions,
 } from "../../src/backplane/jetstream.ts";
 import type { Backplane } from "../../src/backplane.ts";
+import { JetStreamApi } from "../../src/backplane/jetstream_api.ts";
+import type { StreamOptions } from "../../src/backplane/jetstream_config.ts";
+import { OrderStream } from "../../src/backplane/jetstream_stream.ts";
 import { draft, hear, refusal } from "../ear.ts";
 import { until } from "../outside.ts";
 import { Service, testWith } from "../services.ts";
@@ -14,9 +17,21 @@ const declare = testWith("nats-server");
 
 interface Bench {
   open(options?: Partial<JetStreamOptions>): Backplane;
+  /** The stream `halley`, as a node has it. */
+  stream(): OrderStream;
   /** Publishes as anybody may, or asks the API. */
   send(subject: string, body: unknown): Promise<unknown>;
 }
+
+const KEPT: StreamOptions = {
+  stream: "halley",
+  storage: "file",
+  replicas: 1,
+  frames: 10,
+  age: 60_000,
+  size: 1_000_000,
+  keyAge: 1_000,
+};
 
 /** A test with a server and a connection of its own. */
 function test(name: string, body: (bench: Bench) => Promise<void>): void {
@@ -33,8 +48,10 @@ function test(name: string, body: (bench: Bench) => Promise<void>): void {
           opened.push(backplane);
           return backplane;
         },
+        stream: () =>
+          new OrderStream(new JetStreamApi(connection, "halley", 5_000), KEPT),
         async send(subject, body) {
-          const text = JSON.stringify(body);
+          const text = typeof body === "string" ? body : JSON.stringify(body);
           const bytes = new TextEncoder().encode(text);
           const { data } = await connection.request(subject, bytes as never);
           return JSON.parse(new TextDecoder().decode(data));
@@ -121,12 +138,14 @@ test("what is no message in a stream has a place, and is said to be lost", async
   for (const body of ["not ours", { t: "soon" }]) {
     await send(`halley.${epoch}.a`, body);
   }
+  await send(`halley.${epoch}.a.b`, "in no log");
   const last = await backplane.publish(draft());
   await ear.hears(last.seq);
   stop();
-  assertEquals([last.seq, ear.seqs, ear.lostUpTo], [4, [1, 4], [2, 3]]);
+  assertEquals([last.seq, ear.seqs, ear.lostUpTo], [5, [1, 5], [2, 3, 4]]);
   const { frames } = await backplane.read!("a", 0, 9);
-  assertEquals(frames.map(({ seq }) => seq), [1, 4]);
+  assertEquals(frames.map(({ seq }) => seq), [1, 5]);
+  assertEquals([...(await backplane.tops!()).tops], [["a", 5]]);
 });
 
 test("a stream that was purged goes on, and says what it has lost", async ({ open, send }) => {
@@ -176,4 +195,32 @@ test("a consumer that is taken away is made anew, and nothing is lost", async ({
   stop();
   assertEquals([ear.seqs, ear.lostUpTo, ear.epochs.length], [[1, 2], [], 1]);
   await until(async () => (await names()).every((other) => other !== name));
+});
+
+test("nodes that find an order lost at once begin the same new one", async ({ stream }) => {
+  const nodes = Array.from({ length: 8 }, stream);
+  const lost = (await nodes[0]!.look()).epoch;
+  const begin = async (node: OrderStream) => {
+    await node.renew(lost);
+    return (await node.look()).epoch;
+  };
+  const begun = new Set(await Promise.all(nodes.map(begin)));
+  // And so does one that comes much later.
+  begun.add(await begin(nodes[0]!));
+  assertEquals(begun.size, 1, `${[...begun]}`);
+  assert(!begun.has(lost));
+});
+
+test("a node that reads the end of an order sees to it that the next begins", async ({ open, send }) => {
+  const backplane = open();
+  const { ear, stop } = await hear(backplane);
+  const { epoch } = await backplane.publish(draft());
+  // Whoever said so has died before it could give it to the stream.
+  await send(`halley.${epoch}.next.epoch`, "another");
+  await ear.until(({ epochs }) => epochs.length === 2);
+  assertEquals(ear.epochs[1], { epoch: "another", seq: 2 });
+  assertEquals(await backplane.publish(draft()), { epoch: "another", seq: 3 });
+  await ear.hears(3);
+  stop();
+  assertEquals([ear.seqs, ear.lostUpTo], [[1, 3], []]);
 });

@@ -1,7 +1,6 @@
 /** What a browser says of itself: the network, the eye, the end of a page. */
 import { assert, assertEquals } from "@std/assert";
 import type { ClientOptions } from "../../client.ts";
-import type { Page } from "../../src/client/page.ts";
 import { test } from "../harness.ts";
 import { once, open, record, until, World } from "./world.ts";
 
@@ -26,6 +25,19 @@ test("online ends a wait, offline ends a stream", async () => {
   say("online");
   await once(client, "open");
   assertEquals(events.open.length, 2);
+});
+
+test("a page that has lost the network before it is told so says offline, too", async () => {
+  await using world = await World.start();
+  const client = world.client({
+    backoff: { min: 1e9, max: 1e9 },
+    fetch: () => Promise.reject(new TypeError("failed to fetch")),
+  });
+  client.subscribe("a", () => {});
+  assertEquals((await once(client, "reconnect")).code, "unreachable");
+  using _page = said({ onLine: false });
+  say("offline");
+  assertEquals((await once(client, "reconnect")).code, "offline");
 });
 
 test("a page that is looked at again does not wait, and keeps a stream that lives", async () => {
@@ -67,13 +79,13 @@ test("a page that goes says so, and comes back from the cache where it was", asy
 
 test("a page that goes sends a beacon, unless that cannot do or headers are needed", async () => {
   await using world = await World.start();
-  const navigator = globalThis.navigator as Page;
   const sent: string[] = [];
   let takes = true;
-  navigator.sendBeacon = (url) => {
+  const sendBeacon = (url: string) => {
     sent.push(url);
     return takes;
   };
+  using _page = said({ sendBeacon });
   const left = async (options: ClientOptions) => {
     const client = world.client(options);
     client.subscribe("a", () => {});
@@ -83,17 +95,31 @@ test("a page that goes sends a beacon, unless that cannot do or headers are need
     return key;
   };
   const leaves = () => world.seen.filter(({ path }) => path === "/$leave");
-  try {
-    const key = await left({});
-    assertEquals(sent, [`${world.url}/$leave?key=${key}`]);
-    takes = false;
-    await left({});
-    await until(() => leaves().length === 1);
-    await left({ headers: { authorization: "x" } });
-    await until(() => leaves().length === 2);
-    assertEquals(sent.length, 2);
-    assertEquals(leaves()[1]!.headers.get("authorization"), "x");
-  } finally {
-    delete (navigator as Partial<Page>).sendBeacon;
-  }
+  const key = await left({});
+  assertEquals(sent, [`${world.url}/$leave?key=${key}`]);
+  takes = false;
+  await left({});
+  await until(() => leaves().length === 1);
+  await left({ headers: { authorization: "x" } });
+  await until(() => leaves().length === 2);
+  assertEquals(sent.length, 2);
+  assertEquals(leaves()[1]!.headers.get("authorization"), "x");
 });
+
+/** Has `navigator` say so for a while. */
+function said(fields: Record<string, unknown>): Disposable {
+  const { navigator } = globalThis as { navigator: object };
+  const before = Object.entries(fields).map(([name, value]) => {
+    const old = Object.getOwnPropertyDescriptor(navigator, name);
+    Object.defineProperty(navigator, name, { value, configurable: true });
+    return [name, old] as const;
+  });
+  return {
+    [Symbol.dispose]() {
+      for (const [name, old] of before) {
+        if (old) Object.defineProperty(navigator, name, old);
+        else Reflect.deleteProperty(navigator, name);
+      }
+    },
+  };
+}
