@@ -73,8 +73,8 @@ export interface Tops {
  *   failover to a replica that lags): ids of a lost order must not come again;
  * - answer a repeated key in the same log, for some time, with the first id, and
  *   refuse it with `key_reused` if the data differ;
- * - reject with `unavailable` what it cannot say: the message may be published
- *   or not, and the client repeats it with its key.
+ * - reject with `unavailable`, in bounded time, what it cannot say: the message may
+ *   be published or not, and the client repeats it with its key.
  *
  * It MAY repeat messages in the feed, or skip some; the engine asks again with
  * `feed(applied)`. It MAY give in `read` what the feed has not brought yet.

@@ -24,6 +24,7 @@ const floors = [
   [
     "auth/address.ts",
     "backplane/jetstream_api.ts",
+    "backplane/kv_bound.ts",
     "backplane/kv_writes.ts",
     "backplane/redis_connection.ts",
     "backplane/redis_script.ts",

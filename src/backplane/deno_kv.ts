@@ -8,6 +8,7 @@ import type { Frame } from "../frame.ts";
 import { count } from "../options.ts";
 import { Commits } from "./commits.ts";
 import { keepOf, type KeepOptions } from "./keep.ts";
+import { bounded } from "./kv_bound.ts";
 import type { Version } from "./kv_layout.ts";
 import type { KvEntry, KvKey, KvLike } from "./kv_shape.ts";
 import { KvStore } from "./kv_store.ts";
@@ -21,8 +22,9 @@ export interface DenoKvOptions extends KeepOptions {
   /** What its keys begin with: one order for each (default `["halley"]`). */
   readonly prefix?: KvKey;
   /**
-   * How long a publish is tried again while other nodes are faster, in ms (default
-   * 2,000); after that it is refused as `unavailable`.
+   * How long an answer of the database is waited for, and how long a publish is tried
+   * again while other nodes are faster, in ms (default 2,000); after that it is
+   * refused as `unavailable`.
    */
   readonly patience?: number;
   /**
@@ -68,9 +70,10 @@ interface Following {
  * ```
  */
 export function denoKv(options: DenoKvOptions): Backplane {
-  const { kv, prefix = ["halley"] } = options;
+  const { prefix = ["halley"] } = options;
   const patience = count("patience", options.patience, 2_000);
   const poll = count("poll", options.poll, 5_000, 1);
+  const kv = bounded(options.kv, patience);
   const store = new KvStore(kv, prefix, keepOf(options), patience);
   const feeds = new Set<Following>();
   const closing = new AbortController();

@@ -6,6 +6,9 @@ import {
   assertRejects,
 } from "@std/assert";
 import { denoKv } from "../../src/backplane/deno_kv.ts";
+import { createEngine } from "../../src/engine.ts";
+import { readyz } from "../../src/operate/probes.ts";
+import { createRouter } from "../../src/router.ts";
 import { draft, Ear, hear, refusal } from "../ear.ts";
 import { test } from "../harness.ts";
 import { MemoryKv } from "./memory_kv.ts";
@@ -170,4 +173,75 @@ test("close() ends what a database out of reach would hold up", async () => {
     (await refusal(() => backplane.publish(draft()))).code,
     "unavailable",
   );
+});
+
+test("a commit that is never answered is refused in time; its repeat is published once", async () => {
+  const kv = new MemoryKv();
+  const backplane = denoKv({ kv, patience: 50 });
+  const { ear } = await hear(backplane);
+  kv.mute = "commits";
+  const publish = () => backplane.publish(draft({ key: "k" }));
+  const error = await refusal(publish);
+  assertEquals([error.code, error.retryable], ["unavailable", true]);
+  assert(String(error.cause).includes("not answered"), String(error.cause));
+  kv.mute = undefined;
+  assertEquals((await publish()).seq, 1);
+  const { seq } = await backplane.publish(draft());
+  await ear.hears(seq);
+  assertEquals(ear.seqs, [1, 2]);
+  await backplane.close();
+});
+
+test("a database that never answers holds up no question, no feed and no end", async () => {
+  const kv = new MemoryKv();
+  const near = denoKv({ kv });
+  const far = denoKv({ kv, patience: 50, poll: 10 });
+  const { ear } = await hear(far);
+  const questions = [
+    () => far.top(),
+    () => far.tops!(),
+    () => far.read!("a", 0, 10),
+  ];
+  kv.mute = "all";
+  for (const ask of questions) {
+    await assertRejects(async () => await ask(), Error, "not answered");
+  }
+  kv.mute = undefined;
+  for (let i = 0; i < 3; i++) await near.publish(draft());
+  await ear.hears(3);
+  assertEquals([ear.seqs, ear.lostUpTo], [[1, 2, 3], []]);
+  kv.mute = "all";
+  const last = refusal(() => far.publish(draft()));
+  await far.close();
+  assertEquals((await last).code, "unavailable");
+  kv.mute = undefined;
+  await near.close();
+});
+
+test("over a database that never answers publishing is 503, and the server is not ready", async () => {
+  const kv = new MemoryKv();
+  const backplane = denoKv({ kv, patience: 50 });
+  const policy = { allow: () => true };
+  const engine = createEngine({ backplane, policy });
+  const started = new Promise((resolve) => engine.on("order", resolve));
+  const router = createRouter(engine);
+  const publish = async () => {
+    const headers = { "idempotency-key": "k" };
+    const init = { method: "POST", body: "x", headers };
+    const response = await router.request("/a", init);
+    return [response.status, (await response.json()).code];
+  };
+  const ready = async () => {
+    const response = await readyz(engine)();
+    return [response.status, await response.text()];
+  };
+  await started;
+  assertEquals(await ready(), [200, "ready\n"]);
+  kv.mute = "all";
+  assertEquals(await publish(), [503, "unavailable"]);
+  assertEquals(await ready(), [503, "backplane\n"]);
+  kv.mute = undefined;
+  assertEquals(await publish(), [200, undefined]);
+  assertEquals(await ready(), [200, "ready\n"]);
+  await engine.close();
 });
