@@ -95,6 +95,32 @@ test("headers are asked for again at each attempt, and at each publish", async (
   assertEquals(tokens, ["Bearer 1", "Bearer 2", "Bearer 3"]);
 });
 
+test("cookies go along as credentials say, with all that is asked", async () => {
+  await using world = await World.start();
+  const asked: unknown[] = [];
+  const own = async (credentials?: RequestCredentials) => {
+    const client = world.client({
+      ...credentials && { credentials },
+      fetch(input, init) {
+        asked.push([init!.method ?? "GET", init!.credentials]);
+        return fetch(input, init);
+      },
+    });
+    client.subscribe("a", () => {});
+    await once(client, "open");
+    await client.publish("a", 1);
+    client.close();
+    return asked.splice(0);
+  };
+  for (const credentials of [undefined, "include", "omit"] as const) {
+    assertEquals(await own(credentials), [
+      ["GET", credentials],
+      ["POST", credentials],
+      ["POST", credentials],
+    ]);
+  }
+});
+
 test("headers that never come, or throw, are a failed attempt", async () => {
   await using world = await World.start();
   let asked = 0;

@@ -1,4 +1,6 @@
-/** Node, with the packed Halley behind @hono/node-server. */
+/** Node, with the packed Halley behind @hono/node-server, and with its client. */
+import { assertEquals } from "@std/assert";
+import { start } from "../http/halley.ts";
 import {
   ENGINE,
   Folder,
@@ -11,7 +13,6 @@ import {
 const PROGRAM = `
 import { serve } from "@hono/node-server";
 import { createEngine, createRouter } from "@halley/halley";
-import "@halley/halley/client";
 ${ENGINE}
 const { fetch } = createRouter(engine);
 const server = serve(
@@ -36,4 +37,39 @@ test("Node serves streams and polls, misses who goes, and shuts down", async () 
   await roundTrip(url, program);
   await goneFromPoll(url, program);
   await leaving(url, program);
+});
+
+const LISTENER = `
+import { createClient } from "@halley/halley/client";
+for (const transport of ["stream", "sse", "poll"]) {
+  const client = createClient(process.argv[2], { transport });
+  const heard = [];
+  const all = new Promise((resolve) =>
+    client.subscribe("a/*", (data) => heard.push(data) === 3 && resolve())
+  );
+  await new Promise((resolve) => client.on("open", resolve));
+  for (const text of ["one", "grüße", "🌍"]) await client.publish("a/b", text);
+  await all;
+  console.log(client.transport, heard.join());
+  client.close();
+}
+`;
+
+test("client.ts listens, publishes and leaves under Node, on each transport", async () => {
+  await using folder = new Folder();
+  folder.write("package.json", `{"type":"module"}`);
+  folder.write("listener.js", LISTENER);
+  await folder.pack();
+  await folder.install(["./halley.tgz"]);
+  const node = await folder.tool("node");
+  await using halley = await start();
+  const reasons: string[] = [];
+  halley.engine.on("drop", (_, reason) => void reasons.push(reason));
+  await using program = folder.start([node, "listener.js", halley.url]);
+  for (const transport of ["stream", "sse", "poll"]) {
+    await program.hears(`${transport} one,grüße,🌍\n`);
+  }
+  // Nothing keeps it.
+  assertEquals(await program.exit, 0);
+  assertEquals(reasons, ["left", "left", "left"]);
 });
