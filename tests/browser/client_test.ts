@@ -77,7 +77,7 @@ for (const runtime of RUNTIMES) {
     await using publisher = new Publisher(`${server.url}/a/b`);
     await publisher.more(20);
     const ids = await Promise.all(
-      tabs.map(async (tab) => (await tab.known()).id),
+      tabs.map(async (tab) => (await tab.opened()).id),
     );
     await context.setOffline(true);
     for (const tab of tabs) {
@@ -91,7 +91,7 @@ for (const runtime of RUNTIMES) {
     assertEquals(resets, TRANSPORTS.map(() => []));
     // It has come back as the same connection.
     const again = await Promise.all(
-      tabs.map(async (tab) => (await tab.known()).id),
+      tabs.map(async (tab) => (await tab.opened()).id),
     );
     assertEquals(again, ids);
     assert(ids.every(Boolean));

@@ -5,6 +5,7 @@
 import { App } from "../../src/deps.ts";
 import { createEngine, type Engine } from "../../src/engine.ts";
 import { readFileSync } from "node:fs";
+import type { LimitsOptions } from "../../src/options.ts";
 import { comet4j, type Comet4jOptions } from "../../src/protocol/comet4j.ts";
 import { createRouter } from "../../src/router.ts";
 import { serve, type Server } from "../harness.ts";
@@ -46,8 +47,11 @@ export class Pages {
   }
 
   /** Opens a site. */
-  static async open(options: Comet4jOptions = {}): Promise<Pages> {
-    const engine = createEngine({ policy: { allow: () => true } });
+  static async open(
+    options: Comet4jOptions = {},
+    limits: LimitsOptions = {},
+  ): Promise<Pages> {
+    const engine = createEngine({ policy: { allow: () => true }, limits });
     const asked: URLSearchParams[] = [];
     const app = new App()
       .get("/", (c) => c.html("<!doctype html><title>x</title>"))

@@ -83,19 +83,27 @@ for (const version of VERSIONS) {
     assertEquals(stop.at(-1)!.slice(0, 2), ["hello", 1]);
   });
 
-  test(`a ${version} page that is refused stops, and says so`, async () => {
-    await using pages = await Pages.open();
-    pages.engine.on("beforeConnect", () => false);
-    const tab = await pages.tab(version, "hello");
-    const running = () => tab.page.evaluate("client.connecting");
-    await until(async () => !await running(), "stopped");
-    // 0.0.2 has no listeners before it is connected.
-    const told: Heard = version === "0.0.2"
-      ? []
-      : [["stop", "连接时发生错误", "", "/conn"]];
-    assertEquals(await tab.heard(), told);
-    assertEquals(pages.browser.errors, []);
-  });
+  for (const by of ["a listener", "a quota"]) {
+    test(`a ${version} page that is refused by ${by} stops, and says so`, async () => {
+      const none = by === "a quota" ? { address: { connections: 0 } } : {};
+      await using pages = await Pages.open({}, none);
+      pages.engine.on("beforeConnect", () => by === "a quota");
+      const codes: string[] = [];
+      pages.engine.on("refuse", ({ code }) => void codes.push(code));
+      const tab = await pages.tab(version, "hello");
+      const running = () => tab.page.evaluate("client.connecting");
+      await until(async () => !await running(), "stopped");
+      // 0.0.2 has no listeners before it is connected.
+      const told: Heard = version === "0.0.2"
+        ? []
+        : [["stop", "连接时发生错误", "", "/conn"]];
+      assertEquals(await tab.heard(), told);
+      // It has asked once, and does not ask again.
+      const code = by === "a quota" ? "too_many_requests" : "forbidden";
+      assertEquals(codes, [code]);
+      assertEquals(pages.browser.errors, []);
+    });
+  }
 
   test(`a ${version} page that stops, or is closed, leaves no connection behind`, async () => {
     await using pages = await Pages.open({

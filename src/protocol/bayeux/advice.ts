@@ -4,7 +4,7 @@
  * @module
  */
 import type { Code, PushError } from "../../errors.ts";
-import { type Advice, NONE, Refusal } from "./message.ts";
+import { type Advice, type Message, NONE, Refusal } from "./message.ts";
 import type { BayeuxSettings } from "./options.ts";
 import type { Session } from "./session.ts";
 
@@ -30,25 +30,36 @@ export function news(session: Session, advice: Advice): Advice | undefined {
   return advice;
 }
 
-/**
- * What a refusal by the engine means to a client. One that is to shake hands does it
- * again after `interval` ms, or gives up; another goes on with its session, and reads
- * in how many seconds the same may be done, if that is known.
- */
-export function refusalFor(
-  { status, retryable, retryAfter, message }: PushError,
-  handshake: boolean,
+/** What a refusal of a handshake means: its client tries again, or gives up. */
+export function unwelcome(
+  error: PushError,
+  { minimumVersion }: Message,
   interval: number,
 ): Refusal {
-  const text = message.replaceAll(":", ";");
-  if (handshake) {
-    const again: Advice = { reconnect: "handshake", interval };
-    return new Refusal(status, "", text, retryable ? again : NONE);
-  }
+  const { status, retryable } = error;
+  // Faye's client, which names no least version, tries again by itself after 5 s; told
+  // to shake hands it does so besides, and each refusal makes two of one: 136 in 5 s
+  // after 40 s, and so on.
+  const reconnect = minimumVersion === undefined ? "retry" : "handshake";
+  const again: Advice = { reconnect, interval };
+  return new Refusal(status, "", textOf(error), retryable ? again : NONE);
+}
+
+/**
+ * What any other refusal by the engine means: its client goes on with its session, and
+ * reads in how many seconds the same may be done, if that is known.
+ */
+export function refusalFor(error: PushError): Refusal {
+  const { status, retryAfter } = error;
   const seconds = retryAfter === undefined
     ? ""
     : `${Math.max(1, Math.ceil(retryAfter / 1_000))}`;
-  return new Refusal(status, seconds, text);
+  return new Refusal(status, seconds, textOf(error));
+}
+
+/** Colons part the fields of an error. */
+function textOf({ message }: PushError): string {
+  return message.replaceAll(":", ";");
 }
 
 /** What operators count, by the number that a client reads. */

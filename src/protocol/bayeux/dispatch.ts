@@ -4,7 +4,7 @@
  */
 import { comeBackAfter } from "../../call.ts";
 import { PushError } from "../../errors.ts";
-import { codeOf, refusalFor } from "./advice.ts";
+import { codeOf, refusalFor, unwelcome } from "./advice.ts";
 import { connect } from "./connect.ts";
 import { LOST, take } from "./delivery.ts";
 import type { Exchange } from "./exchange.ts";
@@ -87,7 +87,7 @@ async function attempt(
 
 function refusalIn(
   { server }: Exchange,
-  { channel }: Message,
+  message: Message,
   thrown: unknown,
 ): Refusal {
   const { engine } = server;
@@ -103,8 +103,8 @@ function refusalIn(
     error = new PushError("internal");
   }
   node.refused(error);
-  const handshake = channel === META.handshake;
-  return refusalFor(error, handshake, comeBackAfter(engine, error));
+  if (message.channel !== META.handshake) return refusalFor(error);
+  return unwelcome(error, message, comeBackAfter(engine, error));
 }
 
 function write(exchange: Exchange, message: Message, reply: Reply): string {

@@ -144,10 +144,14 @@ test("the ext of a handshake can say who a session is, and nothing more is asked
 test("a server that is full has its clients handshake again later", async () => {
   await using world = new World({}, { limits: { connections: 1 } });
   await new Peer(world).handshake();
-  const reply = await new Peer(world).handshake();
+  const fields = { minimumVersion: "1.0" };
+  const reply = await new Peer(world).handshake(fields);
   assertMatch(reply.error, /^503::/);
   assertEquals(reply.advice.reconnect, "handshake");
   assert(reply.advice.interval >= 1_000);
+  // Faye's does so by itself, and for each such advice once more.
+  const { advice } = await new Peer(world).handshake();
+  assertEquals(advice.reconnect, "retry");
 });
 
 test("what connect listeners send comes with the first connect, or counted with the handshake", async () => {

@@ -69,7 +69,7 @@ test("an identity that is over shakes no hands: later with a new one, or never",
   clock.advance(10_000);
   const late = await new Peer(world).handshake();
   assertMatch(late.error, /^401:/);
-  assertEquals(late.advice.reconnect, "handshake");
+  assertEquals(late.advice.reconnect, "retry");
   assert(late.advice.interval >= 1_000);
   assertEquals(world.errors, []);
 });

@@ -41,10 +41,11 @@ export async function served(
   return { ...halley, clock, cometd: `${halley.url}/cometd` };
 }
 
-/** The handshake of any client. */
+/** The handshake of CometD's clients. */
 export const SHAKE = {
   channel: "/meta/handshake",
   version: "1.0",
+  minimumVersion: "1.0",
   supportedConnectionTypes: ["long-polling", "callback-polling"],
 };
 

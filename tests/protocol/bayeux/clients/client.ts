@@ -82,14 +82,24 @@ export class Client {
     );
   }
 
-  /** Starts one; it has shaken hands unless that failed. */
-  static async start(
+  /** Starts one that has asked for nothing yet. */
+  static async idle(
     library: Library,
     url: string,
     options: Record<string, unknown> = {},
   ): Promise<Client> {
     const client = new Client(library, url, options);
     await client.until(() => client.#ready);
+    return client;
+  }
+
+  /** Starts one that has shaken hands. */
+  static async start(
+    library: Library,
+    url: string,
+    options: Record<string, unknown> = {},
+  ): Promise<Client> {
+    const client = await Client.idle(library, url, options);
     const { successful, error } = await client.do("handshake");
     if (!successful) throw new Error(`${library}: ${error}`);
     return client;
