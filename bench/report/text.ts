@@ -134,41 +134,41 @@ export function aligned(rows: readonly string[][]): string {
 
 /** What the README's table has: a scenario, a number of it, and its title. */
 const HEADLINES = [
-  ["park", "memory", "memory per parked connection, kB"],
-  ["fanout", "cpuPerDelivery", "CPU per delivery, one message at a time, µs"],
-  ["fanout", "lastP99", "the last one has it, p99, ms"],
-  ["burst", "cpuPerDelivery", "CPU per delivery, bursts of 20, µs"],
-  ["burst", "latencyP99", "p99 latency in those bursts, ms"],
+  ["park", "memory", "parked, kB each"],
+  ["fanout", "cpuPerDelivery", "spaced, CPU µs"],
+  ["fanout", "latencyP99", "spaced, p99 ms"],
+  ["fanout", "othersP99", "meanwhile others, p99 ms"],
+  ["burst", "cpuPerDelivery", "bursts, CPU µs"],
+  ["burst", "latencyP99", "bursts, p99 ms"],
 ] as const;
 
-/** The README's table: programs side by side, medians. */
-export function markdown(result: Result): string {
-  const columns = new Map<string, Cell>();
-  for (const cell of result.cells) {
-    columns.set(`${cell.runtime} ${cell.subject}`, cell);
+/** The README's table: a program a row, medians. */
+export function markdown({ cells }: Result): string {
+  const programs = new Map<string, Cell>();
+  for (const cell of cells) {
+    programs.set(`${cell.runtime} ${cell.subject}`, cell);
   }
-  const heads = [...columns.values()].map(({ runtime, title }) => {
-    if (runtime === "native") return title;
-    return `${runtime[0]!.toUpperCase()}${runtime.slice(1)}, ${title}`;
-  });
-  const rows = [["", ...heads], ["-", ...heads.map(() => "-:")]];
-  for (const [scenario, name, title] of HEADLINES) {
-    const cells = [...columns.values()].map(({ runtime, subject }) =>
-      result.cells.find((cell) =>
-        cell.scenario === scenario && cell.subject === subject &&
-        cell.runtime === runtime && cell.transport === "sse"
-      )
+  const found = (one: Cell, scenario: string, name: string) => {
+    const cell = cells.find((cell) =>
+      cell.scenario === scenario && cell.subject === one.subject &&
+      cell.runtime === one.runtime && cell.transport === "sse"
     );
-    const any = cells.find((cell) => cell && middle(cell, name) !== undefined);
-    if (!any) continue;
-    const connections = any.plan.connections.toLocaleString("en-US");
-    rows.push([
-      `${title} (${connections} connections)`,
-      ...cells.map((cell) => {
-        const value = cell && middle(cell, name);
-        return value === undefined ? "" : format(name, value);
-      }),
-    ]);
-  }
-  return rows.map((row) => `| ${row.join(" | ")} |`).join("\n");
+    return cell && middle(cell, name);
+  };
+  const columns = HEADLINES.filter(([scenario, name]) =>
+    cells.some((cell) => found(cell, scenario, name) !== undefined)
+  );
+  const rows = [...programs.values()].map((one) => [
+    one.runtime === "native"
+      ? one.title
+      : `${one.title}, ${one.runtime[0]!.toUpperCase()}${one.runtime.slice(1)}`,
+    ...columns.map(([scenario, name]) => {
+      const value = found(one, scenario, name);
+      return value === undefined ? "" : format(name, value);
+    }),
+  ]);
+  const head = ["", ...columns.map(([, , title]) => title)];
+  const rule = ["-", ...columns.map(() => "-:")];
+  return [head, rule, ...rows].map((row) => `| ${row.join(" | ")} |`)
+    .join("\n");
 }

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import process from "node:process";
 import { send, Server, test } from "../outside.ts";
 import { Chromium, type Page } from "./browser.ts";
-import { open } from "./page.ts";
+import { lost, open } from "./page.ts";
 
 /** A channel whose name is long, as names may be. */
 const LONG = "a/channel/whose/name/is/longer/than/a/phone/is/wide";
@@ -26,7 +26,7 @@ async function used(page: Page, server: Server): Promise<void> {
   await page.getByRole("button", { name: "Publish" }).click();
   await page.locator("#messages tr").nth(4).waitFor();
   await page.getByRole("button", { name: "Cut the connection" }).click();
-  await page.getByRole("status").getByText("reconnecting").waitFor();
+  await lost(page);
   await open(page, "stream");
 }
 

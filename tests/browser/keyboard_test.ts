@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { Server, test, until } from "../outside.ts";
 import { Chromium, type Page } from "./browser.ts";
-import { open, published, rows } from "./page.ts";
+import { lost, open, published, rows } from "./page.ts";
 
 /** All that has the focus on the way to the end of the page, by Tab. */
 async function tabOrder(page: Page): Promise<string[]> {
@@ -103,7 +103,7 @@ test("the page publishes and cuts by keyboard alone", async () => {
   assertEquals((await rows(page)).map((row) => row[1]), ['"typed"']);
   await to("cut");
   await keyboard.press("Enter");
-  await page.getByRole("status").getByText("reconnecting").waitFor();
+  await lost(page);
   await open(page, "stream");
   await to("clear");
   await keyboard.press("Enter");

@@ -31,3 +31,10 @@ export async function published(page: Page, before = ""): Promise<string> {
     return id !== before && id;
   }, "it says that it has published");
 }
+
+/** Waits until the page has told so many times that it lost its connection. */
+export async function lost(page: Page, times = 1): Promise<void> {
+  // Its state may be over before anybody looks: it comes back after 0 to 0.5 s.
+  const told = page.locator("#events").getByText(" – again in ");
+  await told.nth(times - 1).waitFor();
+}

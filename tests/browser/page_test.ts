@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Publisher, RUNTIMES, send, Server, test, until } from "../outside.ts";
 import { Chromium } from "./browser.ts";
-import { open, published, rows, told } from "./page.ts";
+import { lost, open, published, rows, told } from "./page.ts";
 
 for (const runtime of RUNTIMES) {
   test(`the page of a ${runtime} server shows what comes on a pattern, with id and latency, on each transport`, async () => {
@@ -50,12 +50,12 @@ for (const runtime of RUNTIMES) {
     await open(page, "stream");
     const cut = page.getByRole("button", { name: "Cut the connection" });
     await using publisher = new Publisher(`${server.url}/news`);
-    for (const transport of ["stream", "sse", "poll"]) {
+    for (const [cuts, transport] of ["stream", "sse", "poll"].entries()) {
       await page.getByLabel("Transport").selectOption(transport);
       await open(page, transport);
       await publisher.more(10);
       await cut.click();
-      await page.getByRole("status").getByText("reconnecting").waitFor();
+      await lost(page, cuts + 1);
       await open(page, transport);
       // The reason of each is told.
       assertMatch(

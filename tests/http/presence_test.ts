@@ -244,7 +244,7 @@ test("presence=1 with a pattern is 400, and so is any other value (N11.2)", asyn
 
 test("a connection that lingers is still there, and leaves when it is dropped (N11.2)", async () => {
   const clock = manualClock();
-  await using halley = await start({ clock, linger: 10_000 });
+  await using halley = await start({ clock, linger: 5_000 });
   const { url, engine } = halley;
   const { listener } = await subscribe(`${url}/a?presence=1`);
   const other = await subscribe(`${url}/a`);
@@ -257,7 +257,7 @@ test("a connection that lingers is still there, and leaves when it is dropped (N
   await again.frame("open");
   await again.close();
   await until(() => !engine.connections.get(connection)!.transport);
-  clock.advance(12_000);
+  clock.advance(7_000);
   // It has not joined a second time in between.
   const { frame } = (await listener.next())!;
   assertEquals(told(frame), `leave a ${connection}`);
