@@ -108,7 +108,7 @@ class StreamSink implements Sink {
   sweep(now: number): void {
     if (this.#controller!.desiredSize! <= 0) {
       const { counts, settings: { writeTimeout } } = this.#engine.node;
-      counts.behind++;
+      counts.found++;
       if (now - this.#wrote >= writeTimeout) this.#slow();
       return;
     }
