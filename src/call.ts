@@ -1,13 +1,63 @@
 /**
- * One request to the router: taken apart, and checked against the policy.
+ * What every protocol does with a request: it is taken apart, checked against the
+ * policy, and answered, whatever goes wrong.
  * @module
  */
 import { addressOf } from "./auth/address.ts";
+import type { Context } from "./deps.ts";
 import type { Engine } from "./engine.ts";
 import { PushError } from "./errors.ts";
 import { reconnectDelay } from "./frame.ts";
-import { type Callers, readText } from "./http.ts";
+import {
+  allowOrigin,
+  type Callers,
+  checkHost,
+  drain,
+  readText,
+} from "./http.ts";
 import { type Action, allows, type Identity } from "./policy.ts";
+
+/**
+ * Handles every request of an app: `answer` answers it, and `refuse` says so where it
+ * throws. Pages that may call see either; a body that nobody has read is.
+ */
+export function handler(
+  engine: Engine,
+  callers: Callers,
+  answer: (c: Context) => Promise<Response>,
+  refuse: (error: PushError, request: Request) => Response,
+): (c: Context) => Promise<Response> {
+  return async (c) => {
+    const request = c.req.raw;
+    let response: Response;
+    try {
+      checkHost(request, callers);
+      response = await answer(c);
+    } catch (thrown) {
+      response = refuse(refusedWith(engine, thrown), request);
+    }
+    if (request.method !== "GET") await drain(request);
+    if (request.headers.has("origin")) {
+      allowOrigin(request, response.headers, callers);
+    }
+    return response;
+  };
+}
+
+/**
+ * What a request is refused with for what was `thrown`: it is counted. What is no
+ * refusal is a fault, of which the operator is told, and the client is not.
+ */
+export function refusedWith({ node }: Engine, thrown: unknown): PushError {
+  let error: PushError;
+  if (thrown instanceof PushError) error = thrown;
+  else {
+    node.fail(thrown);
+    error = new PushError("internal");
+  }
+  node.refused(error);
+  return error;
+}
 
 /** One request, taken apart once. */
 export interface Call {

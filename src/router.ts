@@ -2,20 +2,12 @@
  * The native protocol over HTTP: request → schema → policy → engine → transport.
  * @module
  */
-import { callerAddress, comeBackAfter, takeApart } from "./call.ts";
+import { callerAddress, comeBackAfter, handler, takeApart } from "./call.ts";
 import { App, type Context, type Hono, routePath } from "./deps.ts";
 import type { Engine } from "./engine.ts";
 import { PushError } from "./errors.ts";
 import { Control, sse } from "./frame.ts";
-import {
-  allowOrigin,
-  type Callers,
-  checkHost,
-  drain,
-  originAllowed,
-  preflight,
-  problem,
-} from "./http.ts";
+import { type Callers, originAllowed, preflight, problem } from "./http.ts";
 import type { Protocol } from "./protocol.ts";
 import { leave, publish, ticket } from "./publish.ts";
 import { presence, subscribe, wantsEvents } from "./subscribe.ts";
@@ -40,21 +32,15 @@ export function createRouter(
 ): Hono {
   const router = new App();
   mountAll(router, options.protocols ?? [], engine, options);
-  router.all("*", async (c) => {
-    const request = c.req.raw;
-    let response: Response;
-    try {
-      response = await answer(engine, options, c);
-    } catch (error) {
-      response = refuse(engine, request, error);
-      await drain(request);
-    }
-    if (request.headers.has("origin")) {
-      allowOrigin(request, response.headers, options);
-    }
-    return response;
-  });
-  return router;
+  return router.all(
+    "*",
+    handler(
+      engine,
+      options,
+      (c) => answer(engine, options, c),
+      (error, request) => refuse(engine, error, request),
+    ),
+  );
 }
 
 /** Mounts each protocol at the paths where it is at home. */
@@ -82,7 +68,6 @@ async function answer(
   c: Context,
 ): Promise<Response> {
   const request = c.req.raw;
-  checkHost(request, options);
   const { path, query } = takeApart(request.url, routePath(c));
   const key = request.headers.get("push-key") ?? query.get("key") ?? undefined;
   const reread = () => c.req.text();
@@ -112,19 +97,11 @@ async function answer(
   engine.node.refused(error);
   const response = problem(error);
   response.headers.set("allow", methodsOf(path));
-  await drain(request);
   return response;
 }
 
-/** Turns whatever was thrown into an answer (N8). */
-function refuse(engine: Engine, request: Request, thrown: unknown): Response {
-  let error: PushError;
-  if (thrown instanceof PushError) error = thrown;
-  else {
-    engine.node.fail(thrown);
-    error = new PushError("internal");
-  }
-  engine.node.refused(error);
+/** A refusal, as its client understands it (N8). */
+function refuse(engine: Engine, error: PushError, request: Request): Response {
   const events = wantsEvents(request);
   // It asks no more (WHATWG HTML, 9.2.3).
   if (events && error.code === "kicked") {

@@ -35,7 +35,11 @@ export function placeOf(
 ): { epoch: string; log: string } | undefined {
   const [name, epoch, log, ...rest] = subject.split(".");
   if (name !== stream || !epoch || !log || rest.length > 0) return undefined;
-  return { epoch, log: decodeURIComponent(log) };
+  try {
+    return { epoch, log: decodeURIComponent(log) };
+  } catch {
+    return undefined;
+  }
 }
 
 /** What is stored of a message at `time`, in µs. */

@@ -3,19 +3,11 @@
  * ones. A session is a connection of the engine, its clientId the connection's key.
  * @module
  */
-import { readBody } from "../call.ts";
+import { handler, readBody } from "../call.ts";
 import { App, Buffer, type Context, type Hono } from "../deps.ts";
 import type { Engine } from "../engine.ts";
 import { PushError } from "../errors.ts";
-import {
-  allowOrigin,
-  type Callers,
-  checkHost,
-  checkPage,
-  drain,
-  preflight,
-  problem,
-} from "../http.ts";
+import { type Callers, checkPage, preflight, problem } from "../http.ts";
 import type { Protocol } from "../protocol.ts";
 import { dispatch } from "./bayeux/dispatch.ts";
 import { Exchange, type Server } from "./bayeux/exchange.ts";
@@ -50,46 +42,29 @@ export function bayeux(options: BayeuxOptions = {}): Protocol {
         sessions: new Sessions(engine),
         browsers: new Browsers(settings.browser.sessions),
       };
+      const serve = (c: Context) => answer(server, c);
       // Clients add the type of a message to the path, or just a slash.
-      return new App().all("*", async (c) => {
-        const request = c.req.raw;
-        const response = await answer(server, c);
-        if (request.headers.has("origin")) {
-          allowOrigin(request, response.headers, callers);
-        }
-        return response;
-      });
+      return new App().all("*", handler(engine, callers, serve, refuse));
     },
   };
 }
 
 async function answer(server: Server, c: Context): Promise<Response> {
-  const request = c.req.raw;
-  const { node } = server.engine;
-  try {
-    checkHost(request, server.callers);
-    switch (request.method) {
-      case "OPTIONS":
-        return preflight(METHODS, REQUEST_HEADERS);
-      case "GET":
-        return await script(server, c);
-      case "POST":
-        return await post(server, c);
-    }
-    throw new PushError("method_not_allowed");
-  } catch (thrown) {
-    let error: PushError;
-    if (thrown instanceof PushError) error = thrown;
-    else {
-      node.fail(thrown);
-      error = new PushError("internal");
-    }
-    node.refused(error);
-    await drain(request);
-    const response = problem(error);
-    if (error.status === 405) response.headers.set("allow", METHODS);
-    return response;
+  switch (c.req.raw.method) {
+    case "OPTIONS":
+      return preflight(METHODS, REQUEST_HEADERS);
+    case "GET":
+      return await script(server, c);
+    case "POST":
+      return await post(server, c);
   }
+  throw new PushError("method_not_allowed");
+}
+
+function refuse(error: PushError): Response {
+  const response = problem(error);
+  if (error.status === 405) response.headers.set("allow", METHODS);
+  return response;
 }
 
 /** long-polling: a POST of messages. */

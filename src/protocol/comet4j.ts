@@ -4,19 +4,11 @@
  * channel; its `cid` is the public id.
  * @module
  */
-import { readBody } from "../call.ts";
+import { handler, readBody } from "../call.ts";
 import { App, type Context, type Hono } from "../deps.ts";
 import type { Engine } from "../engine.ts";
 import { PushError } from "../errors.ts";
-import {
-  allowOrigin,
-  type Callers,
-  checkHost,
-  checkPage,
-  drain,
-  preflight,
-  problem,
-} from "../http.ts";
+import { type Callers, checkPage, preflight, problem } from "../http.ts";
 import type { Protocol } from "../protocol.ts";
 import { Commands } from "./comet4j/commands.ts";
 import { type Comet4jOptions, comet4jSettings } from "./comet4j/options.ts";
@@ -39,22 +31,8 @@ export function comet4j(options: Comet4jOptions = {}): Protocol {
     paths: ["/conn"],
     router(engine: Engine, callers: Callers = {}): Hono {
       const commands = new Commands(engine, settings, callers);
-      return new App().all("*", async (c) => {
-        const request = c.req.raw;
-        let response: Response;
-        try {
-          checkHost(request, callers);
-          if (request.method !== "OPTIONS") checkCaller(request, callers);
-          response = await answer(engine, commands, c);
-        } catch (error) {
-          response = refuse(engine, error);
-        }
-        await drain(request);
-        if (request.headers.has("origin")) {
-          allowOrigin(request, response.headers, callers);
-        }
-        return response;
-      });
+      const serve = (c: Context) => answer(engine, commands, callers, c);
+      return new App().all("*", handler(engine, callers, serve, refuse));
     },
   };
 }
@@ -72,6 +50,7 @@ function checkCaller(request: Request, callers: Callers): void {
 async function answer(
   engine: Engine,
   commands: Commands,
+  callers: Callers,
   c: Context,
 ): Promise<Response> {
   const request = c.req.raw;
@@ -79,6 +58,7 @@ async function answer(
     throw new PushError("method_not_allowed");
   }
   if (request.method === "OPTIONS") return preflight(METHODS.join(", "));
+  checkCaller(request, callers);
   const parameters = await parametersOf(engine, c);
   const command = parameters.get("cmd");
   if (command !== "conn" && command !== "revival" && command !== "drop") {
@@ -122,14 +102,7 @@ async function parametersOf(
  * they retry. 0.0.2 evaluates the answer to `conn` whatever its status, and stops if
  * that gives nothing: so people read why in a comment.
  */
-function refuse(engine: Engine, thrown: unknown): Response {
-  let error: PushError;
-  if (thrown instanceof PushError) error = thrown;
-  else {
-    engine.node.fail(thrown);
-    error = new PushError("internal");
-  }
-  engine.node.refused(error);
+function refuse(error: PushError): Response {
   const { headers } = problem(error);
   const status = error.status === 408 ? 400 : error.status;
   headers.set("content-type", "text/plain;charset=UTF-8");

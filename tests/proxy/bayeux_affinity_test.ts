@@ -3,37 +3,13 @@
  * every Bayeux session comes back to its own.
  */
 import { assert, assertEquals } from "@std/assert";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import process from "node:process";
-import { blocksOf, read } from "../documents.ts";
-import { Child, freePort } from "../http/child.ts";
-import { send, Server, test, tool, until } from "../outside.ts";
+import { send, test } from "../outside.ts";
+import { Balanced, PROXIES } from "./balanced.ts";
 
-const blocks = blocksOf(read("docs/coming-from-cometd.md"));
+const GUIDE = "docs/coming-from-cometd.md";
 
 /** How many browsers come. */
 const BROWSERS = 16;
-
-/** A configuration of the guide as a whole file, and what runs it. */
-const PROXIES: Record<
-  string,
-  (folder: string, config: string) => [text: string, command: string[]]
-> = {
-  nginx(folder, config) {
-    const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-      .map((name) => `${name}_temp_path ${folder}/${name};`).join("\n");
-    const user = process.getuid?.() === 0 ? "user root;" : "";
-    const text = `${user} daemon off; pid ${folder}/pid; error_log stderr;
-      events {} http { access_log off; ${paths} ${config} }`;
-    const file = `${folder}/config`;
-    return [text, [tool("nginx"), "-p", folder, "-c", file, "-e", "stderr"]];
-  },
-  haproxy: (folder, config) => [
-    config,
-    [tool("haproxy"), "-db", "-f", `${folder}/config`],
-  ],
-};
 
 /** A client as a browser has it: it keeps its cookie. */
 class Browser {
@@ -70,35 +46,12 @@ class Browser {
   }
 }
 
-/** How many follow `a` on a node. */
-async function followers({ url }: Server): Promise<number> {
-  const answer = await fetch(`${url}/$presence?channel=a`);
-  return (await answer.json()).presence.a.length;
-}
-
-for (const [name, whole] of Object.entries(PROXIES)) {
+for (const name of PROXIES) {
   test(`${name} as in the guide brings a Bayeux session back to its node`, async () => {
-    await using one = await Server.start("deno");
-    await using two = await Server.start("bun");
-    const nodes = [one, two];
-    const port = await freePort();
-    const folder = await mkdtemp(`${tmpdir()}/halley-affinity-`);
-    const config = blocks.find(({ language }) => language === name)!.text
-      .replaceAll("8000", `${port}`).replaceAll("8001", `${one.port}`)
-      .replaceAll("8002", `${two.port}`);
-    const [text, command] = whole(folder, config);
-    await writeFile(`${folder}/config`, text);
-    await using proxy = new Child(command);
-    const url = `http://127.0.0.1:${port}/cometd`;
-    await until(async () => {
-      const answer = await fetch(url).catch(() => {});
-      await answer?.body?.cancel();
-      return answer?.status === 400;
-    }, () => proxy.output);
-
+    await using balanced = await Balanced.start(name, GUIDE, "/cometd");
     const browsers: Browser[] = [];
     for (let n = 0; n < BROWSERS; n++) {
-      const browser = new Browser(url);
+      const browser = new Browser(`${balanced.origin}/cometd`);
       const [{ clientId }] = await browser.send({
         channel: "/meta/handshake",
         version: "1.0",
@@ -106,24 +59,22 @@ for (const [name, whole] of Object.entries(PROXIES)) {
       });
       browser.clientId = clientId;
       const subscribe = { channel: "/meta/subscribe", subscription: "/a" };
-      assert((await browser.send(subscribe))[0].successful, proxy.output);
+      const [{ successful }] = await browser.send(subscribe);
+      assert(successful, balanced.output);
       await browser.connect();
       browsers.push(browser);
     }
     const cookies = new Set(browsers.map(({ cookie }) => cookie));
     assertEquals(cookies.size, BROWSERS);
-    const counts = await Promise.all(nodes.map(followers));
+    const counts = await balanced.followers("a");
     assert(counts.every((count) => count > 0), `${counts}`);
     assertEquals(counts[0]! + counts[1]!, BROWSERS);
     for (let round = 0; round < 3; round++) {
-      for (const node of nodes) await send(`${node.url}/a`, round);
+      for (const node of balanced.nodes) await send(`${node.url}/a`, round);
       for (const browser of browsers) {
         const [event] = await browser.connect();
         assertEquals(event, { channel: "/a", data: round });
       }
     }
-    proxy.kill("SIGTERM");
-    await proxy.exit;
-    await rm(folder, { recursive: true });
   });
 }

@@ -31,7 +31,7 @@ export function prove(
   } else if (session.connected && failed(session, message, alone)) {
     connection.rewind();
   } else connection.confirm();
-  session.rode = session.unproved = false;
+  session.piggybacked = session.unproved = false;
 }
 
 function failed(

@@ -2,7 +2,7 @@
  * The messages of one request, each by its channel, in their order.
  * @module
  */
-import { comeBackAfter } from "../../call.ts";
+import { comeBackAfter, refusedWith } from "../../call.ts";
 import { PushError } from "../../errors.ts";
 import { codeOf, refusalFor, unwelcome } from "./advice.ts";
 import { connect } from "./connect.ts";
@@ -44,7 +44,7 @@ export async function dispatch(
     parts.push(part);
     if (!isConnect) touch(exchange, message);
   }
-  if (!connects) parts.push(...ride(exchange));
+  if (!connects) parts.push(...piggyback(exchange));
   return parts.join(",");
 }
 
@@ -91,18 +91,11 @@ function refusalIn(
   thrown: unknown,
 ): Refusal {
   const { engine } = server;
-  const { node } = engine;
   if (thrown instanceof Refusal) {
-    node.refused(new PushError(codeOf(thrown)));
+    engine.node.refused(new PushError(codeOf(thrown)));
     return thrown;
   }
-  let error: PushError;
-  if (thrown instanceof PushError) error = thrown;
-  else {
-    node.fail(thrown);
-    error = new PushError("internal");
-  }
-  node.refused(error);
+  const error = refusedWith(engine, thrown);
   if (message.channel !== META.handshake) return refusalFor(error);
   return unwelcome(error, message, comeBackAfter(engine, error));
 }
@@ -124,7 +117,7 @@ function touch({ sessions, received }: Exchange, { clientId }: Message): void {
  * carried events is unproved: so they stay in order over two sockets. With the ack
  * extension, and where scripts are loaded, they come with connects alone.
  */
-function ride({ sessions, server, callback }: Exchange): string[] {
+function piggyback({ sessions, server, callback }: Exchange): string[] {
   const [session, another] = sessions.values();
   if (!session || another || callback !== undefined) return [];
   const { connection } = session;
@@ -137,6 +130,6 @@ function ride({ sessions, server, callback }: Exchange): string[] {
     return [];
   }
   if (events === "") return [];
-  session.rode = true;
+  session.piggybacked = true;
   return [events.slice(0, -1)];
 }

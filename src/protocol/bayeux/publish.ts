@@ -97,8 +97,8 @@ async function once(
   const message = { id, channel: channel as string, data, now: received };
   await session.repeats.once(message, work, () => {
     // Its answer was lost, and the events that rode on it.
-    if (!session.rode) return;
+    if (!session.piggybacked) return;
     session.connection.rewind();
-    session.rode = session.unproved = false;
+    session.piggybacked = session.unproved = false;
   });
 }

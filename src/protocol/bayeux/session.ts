@@ -27,7 +27,7 @@ export class Session {
   /** Whether a reply with events has gone out that no connect has proved. */
   unproved = false;
   /** Whether such a reply was one to something else than a connect. */
-  rode = false;
+  piggybacked = false;
   /** The advice it had last, as JSON text. */
   advised = "";
   /** When it did something other than to connect, in ms since 1970. */
