@@ -195,19 +195,24 @@ export class Publisher {
   }
 
   async #run(url: string): Promise<void> {
+    let client = Deno.createHttpClient({});
     for (let number = 1; !this.#stopped; number++) {
       const key = crypto.randomUUID();
       while (!this.#stopped) {
-        const id = await send(url, number, key).catch(() => {});
+        const id = await send(url, number, key, client).catch(() => {});
         if (id) {
           this.ids.push(id);
           break;
         }
         this.unsure.add(number);
+        // This connection may lead to a node that cannot; another leads to another.
+        client.close();
+        client = Deno.createHttpClient({});
         await pause(5);
       }
       await pause(5);
     }
+    client.close();
   }
 
   /** Ends it. */
@@ -221,8 +226,10 @@ export async function send(
   url: string,
   data: unknown,
   key: string = crypto.randomUUID(),
+  client?: Deno.HttpClient,
 ): Promise<string> {
   const response = await fetch(url, {
+    ...(client && { client }),
     method: "POST",
     headers: { "content-type": "application/json", "idempotency-key": key },
     body: JSON.stringify(data),
@@ -270,7 +277,9 @@ export function assertWhole(
       assert(unsure.has(data as number), `${id} was not published`);
       continue;
     }
-    if (!told) assertEquals(index, next, `gap before ${id}`);
+    if (!told) {
+      assertEquals(index, next, `gap before ${id}: ${ids.slice(next, index)}`);
+    }
     assert(index >= next, `${id} is out of order`);
     next = index + 1;
     told = false;

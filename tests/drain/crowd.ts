@@ -2,7 +2,8 @@
  * A crowd of clients in one process, on bare sockets: `crowd.ts PORT NUMBER`. Six of
  * ten are bare `EventSource`s, which know nothing but `retry:`; three read NDJSON and
  * heed `close` as Halley's client does; one polls. Each time the last of them has been
- * let in, it says how many came in each second, by the time at which they set out.
+ * let in, it says how many came in each second, by the time at which they set out, and
+ * how late it was itself at worst, in ms.
  * @module
  */
 import { connect, type Socket } from "node:net";
@@ -16,6 +17,9 @@ const AT_ONCE = 50;
 
 /** When a crowd that waits for somebody gives up, in ms. */
 const PATIENCE = 150_000;
+
+/** How often it looks how late it is, in ms. */
+const LOOK = 10;
 
 type Kind = "sse" | "stream" | "poll";
 
@@ -42,6 +46,14 @@ let there = 0;
 /** When those who have been let in set out, in ms since 1970. */
 let came: number[] = [];
 let rounds = 0;
+
+/** How late the timers of this process were at worst, in ms. */
+let late = 0;
+let looked = Date.now();
+setInterval(() => {
+  late = Math.max(late, Date.now() - looked - LOOK);
+  looked = Date.now();
+}, LOOK);
 
 /** What answers the first request of a client: it is in. */
 const LET_IN: Record<Kind, RegExp> = {
@@ -115,7 +127,8 @@ function tell(): void {
   came = [];
   const again = rounds++ > 0 ? " again" : "";
   const all = Array.from(seconds, (number) => number ?? 0);
-  console.log(`all there${again}: ${all}`);
+  console.log(`all there${again}, ${late} late: ${all}`);
+  late = 0;
 }
 
 /** Its answer is over, or it got none: when it comes again. */

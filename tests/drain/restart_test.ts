@@ -53,9 +53,12 @@ for (const runtime of RUNTIMES) {
     const again = { ...env, PORT: `${port}` };
     await using _restarted = new Child(own, again);
     const said = await clients.says("all there again");
-    // Counted when they set out: under load a server may take them later.
+    const lag = Number(/again, (\d+) late:/.exec(said)![1]);
+    // Counted when they set out: under load a server may take them later. Where they
+    // were held up themselves, those of a longer time set out together.
     const came = said.trim().split(": ").at(-1)!.split(",").map(Number);
-    assert(Math.max(...came) <= RATE, `${came}`);
+    const most = RATE * (1 + lag / 1_000);
+    assert(Math.max(...came) <= most, `${came}, ${lag} ms late`);
     // And it did not take much longer than that rate asks for.
     assert(came.length <= 3 * CLIENTS / RATE, `${came}`);
     // The new server has let in each of them, and none twice.
