@@ -41,6 +41,9 @@ export interface StreamTop extends Position {
   readonly last: Stored | undefined;
 }
 
+/** When it is sure which of two streams stays that were made at once, in ms. */
+const SETTLE = 200;
+
 /** What was published, and where it lies. */
 export interface Published extends Position {
   /** What is stored there, if it is not a repeat. */
@@ -225,14 +228,17 @@ export class OrderStream {
     const subjects = [this.#subject(newEpoch())];
     try {
       const config = configOf(this.#options, subjects);
-      return await this.#api.ask<Info>("STREAM.CREATE", config);
+      await this.#api.ask<Info>("STREAM.CREATE", config);
     } catch (error) {
       // Another node was faster.
       if (!(error instanceof ApiError && error.number === NAME_IN_USE)) {
         throw error;
       }
-      return await this.#api.ask<Info>("STREAM.INFO");
     }
+    // Two that are made at the same moment both seem to be the one (seen in NATS 2.9);
+    // what was published to the other would be gone.
+    await new Promise((resolve) => setTimeout(resolve, SETTLE));
+    return await this.#api.ask<Info>("STREAM.INFO");
   }
 
   #epochOf(info: Info): string {
