@@ -235,7 +235,7 @@ export class OrderStream {
         throw error;
       }
     }
-    // Two that are made at the same moment both seem to be the one (seen in NATS 2.9);
+    // Two that are made at the same moment both seem to be the one (seen once, in NATS 2.9);
     // what was published to the other would be gone.
     await new Promise((resolve) => setTimeout(resolve, SETTLE));
     return await this.#api.ask<Info>("STREAM.INFO");
