@@ -2,6 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import {
   assertWhole,
+  type Heard,
   isCurrent,
   Publisher,
   RUNTIMES,
@@ -113,5 +114,40 @@ test("client.ts in Chromium publishes and hears itself", async () => {
       heard,
       ids.map((id, n) => [id, { n, text: "grüße 🌍" }] as const),
     );
+  }
+});
+
+test("client.ts in Chromium goes on at the cursor that a page kept when it is loaded anew", async () => {
+  await using server = await Server.start("bun");
+  await using browser = await Chromium.start();
+  const context = await browser.context();
+  for (const transport of TRANSPORTS) {
+    await using publisher = new Publisher(`${server.url}/a/b`);
+    const options = { transport };
+    const before = await Tab.open(context, server.origin, "a/*", options);
+    await before.opened();
+    const { page } = before;
+    await page.evaluate(`addEventListener("pagehide", () => {
+      sessionStorage.cursor = tab.client.cursor;
+      sessionStorage.heard = JSON.stringify(tab.heard);
+    })`);
+    await before.until(({ heard }) => heard.length > 10);
+    await page.reload();
+    await publisher.more(10);
+    const [since, had] = await page.evaluate<[string, string]>(
+      "[sessionStorage.cursor, sessionStorage.heard]",
+    );
+    const after = await Tab.listen(page, "a/*", { ...options, since });
+    await publisher.more(10);
+    await publisher.stop();
+    const { heard } = await after.until(({ heard }) =>
+      isCurrent(heard, publisher.ids)
+    );
+    const all: Heard[] = [...JSON.parse(had), ...heard];
+    assert(!all.includes("reset"));
+    // It came while messages were being published.
+    const ids = publisher.ids.slice(publisher.ids.indexOf(all[0]![0]!));
+    assertWhole(all, { ids, unsure: publisher.unsure });
+    await page.close();
   }
 });
