@@ -5,7 +5,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { readdirSync } from "node:fs";
 import { blocksOf, read } from "./documents.ts";
-import { runtime, turn } from "./harness.ts";
+import { pause, runtime } from "./harness.ts";
 import { freePort } from "./http/child.ts";
 import { Folder, test } from "./runtimes/programs.ts";
 
@@ -83,7 +83,7 @@ async function serves(
       const answer = await Promise.race([asked, ended]);
       assert(answer !== "ended", program.output);
       status = Number(answer);
-      await turn();
+      await pause();
     }
   }
 }

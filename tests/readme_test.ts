@@ -4,7 +4,7 @@
  */
 import { assert, assertMatch } from "@std/assert";
 import { blocksOf, read } from "./documents.ts";
-import { runtime, turn } from "./harness.ts";
+import { pause, runtime } from "./harness.ts";
 import { Folder, type Program, test } from "./runtimes/programs.ts";
 
 /** Languages in which nothing can be run; a program or a command has one of ours. */
@@ -35,7 +35,7 @@ async function answered(program: Program, port: number): Promise<void> {
       return await response.body?.cancel();
     } catch {
       assert(!gone, program.output);
-      await turn();
+      await pause();
     }
   }
 }

@@ -5,6 +5,7 @@
 import { assert } from "@std/assert";
 import { existsSync } from "node:fs";
 import type { Folder, Program } from "../runtimes/programs.ts";
+import { pause } from "../harness.ts";
 import { RUNTIMES } from "../outside.ts";
 
 export { RUNTIMES };
@@ -66,7 +67,7 @@ export async function answers(program: Program, url: string): Promise<void> {
       return await (await fetch(url)).body?.cancel();
     } catch {
       assert(!gone, program.output);
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await pause();
     }
   }
 }

@@ -3,6 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { type ClientHttp2Session, connect } from "node:http2";
+import { pause } from "../harness.ts";
 import { Folder, test } from "../runtimes/programs.ts";
 import { examples, freePort, RUNTIMES } from "./examples.ts";
 
@@ -32,7 +33,7 @@ async function open(port: number, ca: string): Promise<ClientHttp2Session> {
       await once(session, "connect");
       return session;
     } catch {
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await pause();
     }
   }
 }

@@ -6,7 +6,7 @@ import type { Buffer } from "node:buffer";
 import { type ChildProcess, spawn } from "node:child_process";
 import { createServer } from "node:net";
 import process from "node:process";
-import { startCommand, turn } from "../harness.ts";
+import { pause, startCommand } from "../harness.ts";
 
 /** A running program. */
 export class Child {
@@ -96,7 +96,7 @@ async function listening(child: Child, port: number): Promise<void> {
       return;
     } catch {
       if (gone) throw new Error(`It ended with: ${child.output}`);
-      await turn();
+      await pause();
     }
   }
 }
