@@ -6,7 +6,7 @@ import { assert, assertEquals } from "@std/assert";
 import { readdirSync } from "node:fs";
 import { blocksOf, read } from "./documents.ts";
 import { pause, runtime } from "./harness.ts";
-import { freePort } from "./http/child.ts";
+import { freePort } from "./port.ts";
 import { Folder, test } from "./runtimes/programs.ts";
 
 /** Languages in which nothing can be run here; proxies have tests of their own. */

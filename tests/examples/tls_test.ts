@@ -5,7 +5,8 @@ import { once } from "node:events";
 import { type ClientHttp2Session, connect } from "node:http2";
 import { pause } from "../harness.ts";
 import { Folder, test } from "../runtimes/programs.ts";
-import { examples, freePort, RUNTIMES } from "./examples.ts";
+import { freePort } from "../port.ts";
+import { examples, RUNTIMES } from "./examples.ts";
 
 /** How many streams share a connection: more than twice what HTTP/1.1 has. */
 const STREAMS = 14;
@@ -56,7 +57,7 @@ for (const runtime of RUNTIMES) {
   test(`examples/tls.ts on ${runtime}: ${STREAMS} streams on one connection`, async () => {
     await using folder = new Folder();
     certify(folder.path);
-    const port = freePort();
+    const port = await freePort();
     const command = runtime === "deno"
       ? [Deno.execPath(), "run", "-A", `${examples}tls.ts`]
       : [await folder.tool("bun"), `${examples}tls.ts`];

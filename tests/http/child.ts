@@ -4,9 +4,9 @@
  */
 import type { Buffer } from "node:buffer";
 import { type ChildProcess, spawn } from "node:child_process";
-import { createServer } from "node:net";
 import process from "node:process";
 import { pause, startCommand } from "../harness.ts";
+import { freePort } from "../port.ts";
 
 /** A running program. */
 export class Child {
@@ -99,13 +99,4 @@ async function listening(child: Child, port: number): Promise<void> {
       await pause();
     }
   }
-}
-
-/** A port that nobody listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
