@@ -5,8 +5,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { readdirSync } from "node:fs";
 import { blocksOf, read } from "./documents.ts";
-import { runtime, turn } from "./harness.ts";
-import { freePort } from "./http/child.ts";
+import { pause, runtime } from "./harness.ts";
+import { freePort } from "./port.ts";
 import { Folder, test } from "./runtimes/programs.ts";
 
 /** Languages in which nothing can be run here; proxies have tests of their own. */
@@ -83,7 +83,7 @@ async function serves(
       const answer = await Promise.race([asked, ended]);
       assert(answer !== "ended", program.output);
       status = Number(answer);
-      await turn();
+      await pause();
     }
   }
 }

@@ -85,6 +85,18 @@ export function hog(ms: number): void {
   for (const end = performance.now() + ms; performance.now() < end;);
 }
 
+/** Leaves the machine to others for a moment; nothing is ever proven by it. */
+export function pause(ms = 5): Promise<void> {
+  return new Promise((resolve) => void setTimeout(resolve, ms));
+}
+
+/** Waits until `condition` holds: turn by turn, and then for longer. */
+export async function until(condition: () => unknown): Promise<void> {
+  for (let turns = 0; !condition(); turns++) {
+    await (turns < 20 ? turn() : pause(1));
+  }
+}
+
 /** A clock that stands still until a test moves it. */
 export interface ManualClock extends Clock {
   /** Moves on by `ms`; what falls due on the way is called at its own time. */

@@ -6,7 +6,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { existsSync } from "node:fs";
 import process from "node:process";
-import { runtime } from "./harness.ts";
+import { pause, runtime } from "./harness.ts";
 import { Child, standalone } from "./http/child.ts";
 
 /** How long anything may take that a test waits for, in ms. */
@@ -69,23 +69,20 @@ export async function until<T>(
   condition: () => T | Promise<T>,
   what: string | (() => unknown) = String(condition),
 ): Promise<Exclude<T, Falsy>> {
-  const end = Date.now() + PATIENCE;
+  const start = Date.now();
   for (;;) {
     const result = await condition();
     if (result) return result as Exclude<T, Falsy>;
-    if (Date.now() > end) {
+    const waited = Date.now() - start;
+    if (waited > PATIENCE) {
       const state = typeof what === "string"
         ? what
         : JSON.stringify(await what(), null, 1);
       throw new Error(`It has not come to this: ${state}`);
     }
-    await pause(5);
+    // What takes long is looked at less often: to look into a page takes time, too.
+    await pause(Math.min(5 + waited / 20, 50));
   }
-}
-
-/** Leaves the machine to others for a moment; nothing is ever proven by it. */
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** The stand-alone server, which can be killed and started again on its port. */
@@ -208,9 +205,9 @@ export class Publisher {
         // This connection may lead to a node that cannot; another leads to another.
         client.close();
         client = Deno.createHttpClient({});
-        await pause(5);
+        await pause();
       }
-      await pause(5);
+      await pause();
     }
     client.close();
   }

@@ -4,7 +4,8 @@
  */
 import { assert, assertMatch } from "@std/assert";
 import { blocksOf, read } from "./documents.ts";
-import { runtime, turn } from "./harness.ts";
+import { pause, runtime } from "./harness.ts";
+import { freePort } from "./port.ts";
 import { Folder, type Program, test } from "./runtimes/programs.ts";
 
 /** Languages in which nothing can be run; a program or a command has one of ours. */
@@ -35,7 +36,7 @@ async function answered(program: Program, port: number): Promise<void> {
       return await response.body?.cancel();
     } catch {
       assert(!gone, program.output);
-      await turn();
+      await pause();
     }
   }
 }
@@ -80,7 +81,7 @@ if (runtime === "deno") {
         return;
       }
       for (const command of [[deno, "serve", "-A"], [bun]]) {
-        const port = freePort();
+        const port = await freePort();
         const args = command.length > 1 ? [`--port=${port}`] : [];
         folder.write("serves.ts", text.replaceAll("8000", String(port)));
         await using program = folder.start([...command, ...args, "serves.ts"]);
@@ -95,7 +96,7 @@ test("README.md's commands do what they say, one after the other", async () => {
   const bun = await folder.tool("bun");
   const path = `${Deno.env.get("PATH")}:${bun.replace(/\/?bun$/, "")}`;
   const { tasks } = JSON.parse(read("deno.json"));
-  const port = String(freePort());
+  const port = String(await freePort());
   // `npx` finds Deno in the cache of whoever runs the tests.
   const env = { PATH: path, PORT: port, HOME: Deno.env.get("HOME") ?? "" };
   await using running = new AsyncDisposableStack();
@@ -123,9 +124,3 @@ test("README.md's commands do what they say, one after the other", async () => {
     }
   }
 });
-
-/** A port on which nobody listens. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}

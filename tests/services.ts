@@ -8,7 +8,8 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import process from "node:process";
 import { test as declare } from "./harness.ts";
-import { Child, freePort } from "./http/child.ts";
+import { Child } from "./http/child.ts";
+import { freePort } from "./port.ts";
 
 /** Where a server is: on PATH, or where Debian keeps what servers run. */
 function find(name: string): string | undefined {

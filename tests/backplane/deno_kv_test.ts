@@ -12,7 +12,7 @@ import { createEngine } from "../../src/engine.ts";
 import type { Place } from "../backplane_claims.ts";
 import { backplaneContract } from "../backplane_contract.ts";
 import { draft, hear, refusal } from "../ear.ts";
-import { runtime, test, turn } from "../harness.ts";
+import { runtime, test, until } from "../harness.ts";
 import { Folder } from "./files.ts";
 import { MemoryKv } from "./memory_kv.ts";
 
@@ -245,7 +245,7 @@ onEvery("two engines on one database are one", async (kv) => {
   const since = await one.publish("news", 1);
   assertEquals(await heard.promise, since);
   const second = await other.publish("news", 2);
-  while (one.node.id !== second) await turn();
+  await until(() => one.node.id === second);
   const history = await one.history("news", { since });
   assertEquals([history.frames.map(({ id }) => id), history.reset], [
     [second],

@@ -3,8 +3,8 @@ import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { redis } from "../../src/backplane/redis.ts";
 import { backplaneContract } from "../backplane_contract.ts";
 import { draft, hear, refusal } from "../ear.ts";
-import { freePort } from "../http/child.ts";
 import { until } from "../outside.ts";
+import { freePort } from "../port.ts";
 import { declared, Service, testWith } from "../services.ts";
 import { clients, command } from "./redis_clients.ts";
 

@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { Backplane } from "../../src/backplane.ts";
 import type { Frame } from "../../src/frame.ts";
 import { Ear } from "../ear.ts";
-import { runtime, test, turn } from "../harness.ts";
+import { runtime, test, until } from "../harness.ts";
 import { Child, standalone } from "../http/child.ts";
 import { listen, publish } from "../http/halley.ts";
 import { Folder } from "./files.ts";
@@ -45,9 +45,7 @@ test("kill -9 at any moment leaves every answered message, one epoch, and no hol
     await using child = new Child(program(folder.file(), 100, `r${round}`));
     // The first is killed as it starts, the others after more and more.
     const enough = Math.floor(Math.random() * round * 60);
-    while (round > 0 && said(child.output, "ack").length <= enough) {
-      await turn();
-    }
+    await until(() => round === 0 || said(child.output, "ack").length > enough);
     child.kill("SIGKILL");
     await child.exit;
     const backplane = folder.open();
@@ -88,7 +86,7 @@ test("a full disk refuses as unavailable, delivers nothing of it, and heals", as
   ]);
   assertEquals(await raise.exit, 0, raise.output);
   const before = said(child.output, "ack").length;
-  while (said(child.output, "ack").length < before + 50) await turn();
+  await until(() => said(child.output, "ack").length >= before + 50);
   child.kill("SIGKILL");
   await child.exit;
   const backplane = folder.open();

@@ -80,7 +80,9 @@ test("the bench counts each message that comes after a later one", async () => {
 });
 
 test("the bench says that some messages come far later than all others", async () => {
-  const { accounts, metrics, warnings } = await found("delay");
+  // Slowly, so that on a busy machine others are not as late.
+  const plan = { ...PLAN, rate: 20, seconds: 5 };
+  const { accounts, metrics, warnings } = await found("delay", { plan });
   assertEquals(accounts.lost, 0);
   assert(accounts.outOfOrder > 0, "late ones come after others, too");
   assert(metrics.latencyMax! >= LATE && metrics.stragglers! >= 1);

@@ -9,6 +9,7 @@ import {
   chromium,
   type Page,
 } from "npm:playwright-core@^1.64.0";
+import { runtime } from "../harness.ts";
 import { type Heard, tool, until } from "../outside.ts";
 
 export type { BrowserContext, Page };
@@ -28,28 +29,39 @@ const FLAGS = [
   `--host-resolver-rules=MAP ${PLAIN} 127.0.0.1`,
 ];
 
-/** A browser with a profile of its own, and what its pages complain about. */
+/** The browser that runs, once a test of this file has needed it. */
+let running: Promise<Browser> | undefined;
+if (runtime === "deno") {
+  Deno.test.afterAll(async () => await (await running)?.close());
+}
+
+function launch(): Promise<Browser> {
+  const executablePath = tool("chromium");
+  // Pages are kept for whoever goes back to them, as users' browsers do.
+  const ignoreDefaultArgs = ["--disable-back-forward-cache"];
+  return chromium.launch({ executablePath, args: FLAGS, ignoreDefaultArgs });
+}
+
+/** A browser with profiles of its own, and what its pages complain about. */
 export class Chromium {
   /** Errors of pages, and what they write to the console as such. */
   readonly errors: string[] = [];
   readonly #browser: Browser;
+  readonly #contexts: BrowserContext[] = [];
 
   private constructor(browser: Browser) {
     this.#browser = browser;
   }
 
-  /** Starts it. */
+  /** Starts it, unless it runs. */
   static async start(): Promise<Chromium> {
-    const executablePath = tool("chromium");
-    // Pages are kept for whoever goes back to them, as users' browsers do.
-    const ignoreDefaultArgs = ["--disable-back-forward-cache"];
-    const options = { executablePath, args: FLAGS, ignoreDefaultArgs };
-    return new Chromium(await chromium.launch(options));
+    return new Chromium(await (running ??= launch()));
   }
 
   /** Tabs that share what an origin's tabs share. */
   async context(options: BrowserContextOptions = {}): Promise<BrowserContext> {
     const context = await this.#browser.newContext(options);
+    this.#contexts.push(context);
     context.setDefaultTimeout(15_000);
     context.on("weberror", (error) => this.errors.push(`${error.error()}`));
     return context;
@@ -62,9 +74,9 @@ export class Chromium {
     return page;
   }
 
-  /** Ends it. */
+  /** Ends all of it that is this test's. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#browser.close();
+    await Promise.all(this.#contexts.map((context) => context.close()));
   }
 }
 

@@ -1,8 +1,9 @@
 /** The chat in `examples/comet4j-chat`, in Chromium, on servers of both runtimes. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import process from "node:process";
-import { Child, freePort } from "../http/child.ts";
+import { Child } from "../http/child.ts";
 import { root, RUNTIMES, test, tool, until } from "../outside.ts";
+import { freePort } from "../port.ts";
 import { Chromium, type Page } from "./browser.ts";
 
 const PROGRAM = `${root}examples/comet4j-chat/main.ts`;

@@ -37,7 +37,7 @@ for (const headers of [true, false]) {
   test(`auto goes on to sse where ${what} of streams are held back`, async () => {
     await using world = await World.start();
     world.front = holding(ndjson, headers);
-    const client = world.client({ openTimeout: 50 });
+    const client = world.client({ openTimeout: 500 });
     const events = record(client);
     client.subscribe("a", () => {});
     assertEquals((await once(client, "open")).transport, "sse");
@@ -48,7 +48,7 @@ for (const headers of [true, false]) {
   test(`auto ends in polls where ${what} of both are held back`, async () => {
     await using world = await World.start();
     world.front = holding(streams, headers);
-    const client = world.client({ openTimeout: 50 });
+    const client = world.client({ openTimeout: 500 });
     const got: unknown[] = [];
     client.subscribe("a", (data) => got.push(data));
     assertEquals((await once(client, "open")).transport, "poll");

@@ -14,7 +14,9 @@ import { App } from "../../src/deps.ts";
 import { createEngine, type Engine } from "../../src/engine.ts";
 import type { EngineOptions } from "../../src/options.ts";
 import { createRouter } from "../../src/router.ts";
-import { serve, turn } from "../harness.ts";
+import { serve } from "../harness.ts";
+
+export { until } from "../harness.ts";
 
 /** A request as it came to the network. */
 export interface Seen {
@@ -165,11 +167,6 @@ export async function held(pass: () => Promise<Response>): Promise<Response> {
     cancel: () => response.body?.cancel(),
   });
   return new Response(body, response);
-}
-
-/** Waits, turn by turn, until `condition` holds. */
-export async function until(condition: () => unknown): Promise<void> {
-  while (!condition()) await turn();
 }
 
 /** Waits for one event. */

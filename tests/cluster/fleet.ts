@@ -15,6 +15,7 @@ import {
   Server,
   until,
 } from "../outside.ts";
+import { pause } from "../harness.ts";
 import { Service, Wire } from "../services.ts";
 import { Balancer } from "./balancer.ts";
 
@@ -23,6 +24,9 @@ export type Kind = "redis" | "nats";
 
 const TRANSPORTS = ["stream", "sse", "poll", "auto"] as const;
 const BACKOFF = { min: 20, max: 200 };
+
+/** How long a client that is open may be unknown to a node, in ms. */
+const LOST = 20_000;
 
 /** A client, and what it heard. */
 class Listener {
@@ -189,7 +193,7 @@ export class Fleet implements AsyncDisposable {
       const to = this.listeners[data % this.listeners.length]!;
       const key = crypto.randomUUID();
       // One whose node was killed a moment ago is nobody's until it notices.
-      let denied = 0;
+      let denied: number | undefined;
       while (!this.#stopped) {
         const { id, state } = to.client;
         if (id === undefined || state !== "open") break;
@@ -205,11 +209,13 @@ export class Fleet implements AsyncDisposable {
         }
         this.#doubtful.add(`${data}`);
         const same = to.client.id === id && to.client.state === "open";
-        denied = same && answer.code === "not_found" ? denied + 1 : 0;
-        assert(denied < 50, `${to.name} is there, and nobody knows it`);
-        await new Promise((resolve) => setTimeout(resolve, 5));
+        if (same && answer.code === "not_found") denied ??= Date.now();
+        else denied = undefined;
+        const long = denied !== undefined && Date.now() - denied > LOST;
+        assert(!long, `${to.name} is there, and nobody knows it`);
+        await pause();
       }
-      await new Promise((resolve) => setTimeout(resolve, 10));
+      await pause(10);
     }
   }
 

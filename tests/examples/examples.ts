@@ -5,19 +5,15 @@
 import { assert } from "@std/assert";
 import { existsSync } from "node:fs";
 import type { Folder, Program } from "../runtimes/programs.ts";
+import { pause } from "../harness.ts";
 import { RUNTIMES } from "../outside.ts";
+import { freePort } from "../port.ts";
 
 export { RUNTIMES };
 
 /** Where they are. */
 export const examples: string = new URL("../../examples/", import.meta.url)
   .pathname;
-
-/** A port on which nobody listens. */
-export function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
 
 /** An example that runs. */
 export interface Running extends AsyncDisposable {
@@ -48,7 +44,7 @@ export async function serve(
   path = "/readyz",
   env: Record<string, string> = {},
 ): Promise<Running> {
-  const port = freePort();
+  const port = await freePort();
   assert(existsSync(examples + file), file);
   const flags = ["-A", "--unstable-kv", "--host=127.0.0.1"];
   const command = runtime === "deno"
@@ -66,7 +62,7 @@ export async function answers(program: Program, url: string): Promise<void> {
       return await (await fetch(url)).body?.cancel();
     } catch {
       assert(!gone, program.output);
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await pause();
     }
   }
 }

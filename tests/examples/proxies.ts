@@ -8,7 +8,8 @@ import { tmpdir } from "node:os";
 import process from "node:process";
 import { Child } from "../http/child.ts";
 import { tool, until } from "../outside.ts";
-import { freePort, readExample } from "./examples.ts";
+import { freePort } from "../port.ts";
+import { readExample } from "./examples.ts";
 
 /** A proxy that runs. */
 export class Proxy implements AsyncDisposable {
@@ -61,7 +62,7 @@ export class Proxy implements AsyncDisposable {
     flags: (file: string, folder: string) => string[],
   ): Promise<Proxy> {
     const folder = await mkdtemp(`${tmpdir()}/halley-${name}-`);
-    const port = freePort();
+    const port = await freePort();
     const file = `${folder}/${name}.${type}`;
     await writeFile(file, configure(port, folder));
     const child = new Child([tool(name), ...flags(file, folder)]);

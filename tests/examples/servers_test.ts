@@ -4,7 +4,8 @@ import { listen, poll, publish, subscribe } from "../http/halley.ts";
 import { runtime } from "../harness.ts";
 import { Folder, test } from "../runtimes/programs.ts";
 import { Service, testWith } from "../services.ts";
-import { examples, freePort, readExample, run, serve } from "./examples.ts";
+import { freePort } from "../port.ts";
+import { examples, readExample, run, serve } from "./examples.ts";
 
 /** Deno starts the programs, as for `test`. */
 const testRedis = runtime === "deno" ? testWith("redis-server") : () => {};
@@ -72,7 +73,7 @@ test("examples/bun/server.ts runs as its systemd unit says, and ends within its 
   // What a drain takes fits into what systemd gives it.
   assert(Number(env.DRAIN) + 2_000 < Number(limit) * 1_000);
   const bun = await folder.tool("bun");
-  const port = freePort();
+  const port = await freePort();
   const more = { ...env, PORT: String(port), DRAIN: "1000" };
   const server = await run(folder, [bun, examples + file], port, more);
   const { url, program } = server;
@@ -97,7 +98,7 @@ test("examples/node runs under Node, with the packed Halley", async () => {
   await folder.pack();
   await folder.install(["./halley.tgz"]);
   const node = await folder.tool("node");
-  const port = freePort();
+  const port = await freePort();
   const env = { DRAIN: "1000" };
   await using server = await run(folder, [node, "server.js"], port, env);
   const { url, program } = server;

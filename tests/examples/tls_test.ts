@@ -3,8 +3,10 @@ import { assert, assertEquals } from "@std/assert";
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { type ClientHttp2Session, connect } from "node:http2";
+import { pause } from "../harness.ts";
 import { Folder, test } from "../runtimes/programs.ts";
-import { examples, freePort, RUNTIMES } from "./examples.ts";
+import { freePort } from "../port.ts";
+import { examples, RUNTIMES } from "./examples.ts";
 
 /** How many streams share a connection: more than twice what HTTP/1.1 has. */
 const STREAMS = 14;
@@ -32,7 +34,7 @@ async function open(port: number, ca: string): Promise<ClientHttp2Session> {
       await once(session, "connect");
       return session;
     } catch {
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await pause();
     }
   }
 }
@@ -55,7 +57,7 @@ for (const runtime of RUNTIMES) {
   test(`examples/tls.ts on ${runtime}: ${STREAMS} streams on one connection`, async () => {
     await using folder = new Folder();
     certify(folder.path);
-    const port = freePort();
+    const port = await freePort();
     const command = runtime === "deno"
       ? [Deno.execPath(), "run", "-A", `${examples}tls.ts`]
       : [await folder.tool("bun"), `${examples}tls.ts`];

@@ -4,9 +4,9 @@
  */
 import type { Buffer } from "node:buffer";
 import { type ChildProcess, spawn } from "node:child_process";
-import { createServer } from "node:net";
 import process from "node:process";
-import { startCommand, turn } from "../harness.ts";
+import { pause, startCommand } from "../harness.ts";
+import { freePort } from "../port.ts";
 
 /** A running program. */
 export class Child {
@@ -96,16 +96,7 @@ async function listening(child: Child, port: number): Promise<void> {
       return;
     } catch {
       if (gone) throw new Error(`It ended with: ${child.output}`);
-      await turn();
+      await pause();
     }
   }
-}
-
-/** A port that nobody listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -7,8 +7,10 @@ import { App, v } from "../../src/deps.ts";
 import type { EngineOptions } from "../../src/options.ts";
 import { createRouter, type RouterOptions } from "../../src/router.ts";
 import { PollAnswer, Problem, StreamFrame } from "../../src/wire.ts";
-import { serve, turn } from "../harness.ts";
+import { serve } from "../harness.ts";
 import { EventReader } from "./events.ts";
+
+export { until } from "../harness.ts";
 
 /** An engine, and where it is served. */
 export interface Halley {
@@ -39,11 +41,6 @@ export async function start(
     stop,
     [Symbol.asyncDispose]: stop,
   };
-}
-
-/** Waits, turn by turn, until `condition` holds. */
-export async function until(condition: () => unknown): Promise<void> {
-  while (!condition()) await turn();
 }
 
 /** A frame as it came. */

@@ -6,8 +6,9 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import process from "node:process";
 import { blocksOf, read } from "../documents.ts";
-import { Child, freePort } from "../http/child.ts";
+import { Child } from "../http/child.ts";
 import { Server, tool, until } from "../outside.ts";
+import { freePort } from "../port.ts";
 
 /** A configuration of a guide as a whole file in `folder`, and what runs it. */
 const WHOLE = {

@@ -4,7 +4,6 @@
  * @module
  */
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import process from "node:process";
 import { Child } from "../http/child.ts";
@@ -17,6 +16,7 @@ import {
   tool,
   until,
 } from "../outside.ts";
+import { freePort } from "../port.ts";
 
 /** nginx on a free port, with a configuration of its own. */
 export class Nginx {
@@ -223,13 +223,4 @@ export class Route {
     await this.nginx[Symbol.asyncDispose]();
     await this.server[Symbol.asyncDispose]();
   }
-}
-
-/** A port that nobody listens on. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -10,7 +10,7 @@ import type { EngineOptions } from "../../../src/options.ts";
 import { comet4j, type Comet4jOptions } from "../../../src/protocol/comet4j.ts";
 import { OPENING } from "../../../src/protocol/comet4j/stream.ts";
 import { createRouter } from "../../../src/router.ts";
-import { type ManualClock, manualClock, turn } from "../../harness.ts";
+import { type ManualClock, manualClock, until } from "../../harness.ts";
 
 /** `User-Agent`s of either kind. */
 export const FIREFOX =
@@ -174,7 +174,7 @@ export async function parked(
   cid: string,
   is = true,
 ): Promise<void> {
-  while ((engine.connections.get(cid)?.transport !== undefined) !== is) {
-    await turn();
-  }
+  await until(() =>
+    (engine.connections.get(cid)?.transport !== undefined) === is
+  );
 }

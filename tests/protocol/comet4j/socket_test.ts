@@ -3,8 +3,9 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { App } from "../../../src/deps.ts";
 import { createEngine, type Engine } from "../../../src/engine.ts";
 import { comet4j, type Comet4jOptions } from "../../../src/protocol/comet4j.ts";
+import type { EngineOptions } from "../../../src/options.ts";
 import { createRouter } from "../../../src/router.ts";
-import { serve, test } from "../../harness.ts";
+import { manualClock, serve, test } from "../../harness.ts";
 import { listen, publish, until } from "../../http/halley.ts";
 import { exchange, Raw } from "../../http/sockets.ts";
 import { EXPLORER, FIREFOX, read } from "./site.ts";
@@ -22,8 +23,11 @@ class Port implements AsyncDisposable {
     this.#server = server;
   }
 
-  static async open(options: Comet4jOptions = {}): Promise<Port> {
-    const engine = createEngine({ policy: { allow: () => true } });
+  static async open(
+    options: Comet4jOptions = {},
+    more: EngineOptions = {},
+  ): Promise<Port> {
+    const engine = createEngine({ policy: { allow: () => true }, ...more });
     const app = new App()
       .route("/push", createRouter(engine))
       .route("/conn", comet4j({ cookie: false, ...options }).router(engine));
@@ -126,15 +130,19 @@ test("a stream is written frame by frame, an HTTP chunk each", async () => {
 });
 
 test("a stream that is over says so, and ends only a while later", async () => {
-  await using site = await Port.open({ timeout: 1_000 });
+  const clock = manualClock();
+  await using site = await Port.open({ timeout: 1_000 }, { clock });
   const cid = await site.connect(FIREFOX);
   using raw = await site.revive(cid, FIREFOX);
+  clock.advance(1_000);
   await raw.until(() => chunks(raw.text).length === 1);
   assertEquals(read(chunks(raw.text)[0]!).data, "dying");
-  const said = performance.now();
-  await raw.until(() => raw.text.endsWith("0\r\n\r\n"));
-  const pause = performance.now() - said;
-  assert(pause >= 100, `it ended ${pause} ms later`);
+  const isOver = () => raw.text.endsWith("0\r\n\r\n");
+  clock.advance(99);
+  await site.connect(FIREFOX);
+  assert(!isOver(), "it has ended at once");
+  clock.advance(900);
+  await raw.until(isOver);
 });
 
 for (const agent of [EXPLORER, FIREFOX]) {
