@@ -38,12 +38,20 @@ async function read(query: string, place: Place): Promise<void> {
   const abort = new AbortController();
   const since = place.id ? `&since=${place.id}` : "";
   const key = place.key && below(2) === 0 ? `&key=${place.key}` : "";
-  const timer = setTimeout(() => abort.abort(), below(1_500));
+  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  const timer = setTimeout(() => {
+    abort.abort();
+    // Deno forgets the signal now and then, once the answer has begun.
+    reader?.cancel().catch(() => {});
+  }, below(1_500));
   try {
     const { signal } = abort;
     const response = await ask(`${query}${since}${key}`, { signal });
-    for await (const bytes of response.body!) {
-      const text = new TextDecoder().decode(bytes);
+    reader = response.body!.getReader();
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) break;
+      const text = new TextDecoder().decode(value);
       place.id = text.match(/"id":"([^"]+)"/g)?.at(-1)?.slice(6, -1) ??
         place.id;
       place.key = /"key":"([^"]+)"/.exec(text)?.[1] ?? place.key;
