@@ -240,3 +240,36 @@ test("a stream ends at its maximum age, each at a time of its own, however much 
     assertEquals((await stream.rest()).at(-1)!.data, "dying");
   }
 });
+
+test("while a node goes away, a page goes on until its turn", async () => {
+  const here = site();
+  const { engine, clock } = here;
+  const [first, tab] = [here.browser(), here.browser()];
+  await first.connect();
+  const { cid } = await tab.connect();
+  // The first to come is ended at once, the second after half of the time.
+  const closing = engine.close({ over: 20_000 });
+  for (let n = 0; n < 3; n++) {
+    clock.advance(3_000);
+    await engine.publish("hello", n);
+    assertEquals((await tab.poll(cid)).data, n);
+  }
+  assertEquals((await here.browser().ask("?cmd=conn")).status, 503);
+  clock.advance(5_000);
+  await closing;
+  assertEquals((await tab.revive(cid)).status, 404);
+});
+
+test("who comes too late was not lost on the way", async () => {
+  const { browser, clock, engine, errors } = site();
+  const tabs = await Promise.all(Array.from({ length: 8 }, async () => {
+    const tab = browser();
+    return { tab, cid: (await tab.connect()).cid };
+  }));
+  clock.advance(11_000);
+  assertEquals(engine.connections.size, 0);
+  for (const { tab, cid } of tabs) {
+    assertEquals((await tab.revive(cid)).status, 404);
+  }
+  assertEquals(errors, []);
+});
