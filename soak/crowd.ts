@@ -19,6 +19,14 @@ function below(most: number): number {
   return Math.floor(Math.random() * most);
 }
 
+/** Asks, as a proxy for an address that comes once. */
+function ask(path: string, init: RequestInit = {}): Promise<Response> {
+  const headers = new Headers(init.headers);
+  const address = Array.from({ length: 3 }, () => below(256)).join(".");
+  headers.set("x-forwarded-for", `10.${address}`);
+  return fetch(`${url}/${path}`, { ...init, headers });
+}
+
 /** What a reader has had, to come back with. */
 interface Place {
   id?: string | undefined;
@@ -30,12 +38,20 @@ async function read(query: string, place: Place): Promise<void> {
   const abort = new AbortController();
   const since = place.id ? `&since=${place.id}` : "";
   const key = place.key && below(2) === 0 ? `&key=${place.key}` : "";
-  const timer = setTimeout(() => abort.abort(), below(1_500));
+  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  const timer = setTimeout(() => {
+    abort.abort();
+    // Deno forgets the signal now and then, once the answer has begun.
+    reader?.cancel().catch(() => {});
+  }, below(1_500));
   try {
     const { signal } = abort;
-    const response = await fetch(`${url}/${query}${since}${key}`, { signal });
-    for await (const bytes of response.body!) {
-      const text = new TextDecoder().decode(bytes);
+    const response = await ask(`${query}${since}${key}`, { signal });
+    reader = response.body!.getReader();
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) break;
+      const text = new TextDecoder().decode(value);
       place.id = text.match(/"id":"([^"]+)"/g)?.at(-1)?.slice(6, -1) ??
         place.id;
       place.key = /"key":"([^"]+)"/.exec(text)?.[1] ?? place.key;
@@ -47,7 +63,16 @@ async function read(query: string, place: Place): Promise<void> {
 async function post(path: string, body: string, key?: string): Promise<void> {
   const headers = key ? { "idempotency-key": key } : undefined;
   const init = { method: "POST", body, ...(headers && { headers }) };
-  await (await fetch(`${url}/${path}`, init)).text();
+  await (await ask(path, init)).text();
+}
+
+/** Sends a message of Bayeux; the first reply. */
+async function bayeux(
+  message: Record<string, unknown>,
+): Promise<Record<string, unknown>> {
+  const body = JSON.stringify(message);
+  const answer = await ask("cometd", { method: "POST", body });
+  return (await answer.json())[0];
 }
 
 /** What clients do, each with a name that is new. */
@@ -73,7 +98,7 @@ const deeds: Record<string, (name: string) => Promise<void>> = {
     let place = "";
     for (let i = 0; i <= below(4); i++) {
       const query = `${name}?channel=all/news&transport=poll&wait=500${place}`;
-      const answer = await (await fetch(`${url}/${query}`)).json();
+      const answer = await (await ask(query)).json();
       place = answer.id ? `&since=${answer.id}&key=${answer.key}` : "";
     }
   },
@@ -83,10 +108,37 @@ const deeds: Record<string, (name: string) => Promise<void>> = {
     await post(`${name}?to=*`, "to all");
   },
   async refused(name) {
-    await (await fetch(`${url}/${name}*`)).text();
-    await (await fetch(`${url}/${name}?transport=poll&key=no`)).text();
+    await (await ask(`${name}*`)).text();
+    await (await ask(`${name}?transport=poll&key=no`)).text();
     await post(name, "x".repeat(300_000));
-    await (await fetch(`${url}/${name}?since=${name}-1&transport=poll`)).text();
+    await (await ask(`${name}?since=${name}-1&transport=poll`)).text();
+    await bayeux({ channel: "/meta/connect", clientId: name });
+    await (await ask(`conn?cmd=revival&cid=${name}`)).text();
+  },
+  async bayeux(name) {
+    const { clientId } = await bayeux({
+      channel: "/meta/handshake",
+      version: "1.0",
+      supportedConnectionTypes: ["long-polling"],
+    });
+    const subscription = [`/${name}`, `/${name}/**`, "/all/news"];
+    await bayeux({ channel: "/meta/subscribe", clientId, subscription });
+    for (let id = 0; id <= below(4); id++) {
+      const data = "x".repeat(below(5_000));
+      await bayeux({ channel: `/${name}/a`, clientId, id, data });
+      const connectionType = "long-polling";
+      await bayeux({ channel: "/meta/connect", clientId, id, connectionType });
+    }
+    if (below(2)) await bayeux({ channel: "/meta/disconnect", clientId });
+  },
+  async comet4j() {
+    const headers = { "user-agent": below(2) ? "Firefox" : "none" };
+    const frame = await (await ask("conn?cmd=conn", { headers })).text();
+    const { data } = JSON.parse(decodeURIComponent(frame.slice(1, -1)));
+    for (let i = 0; i <= below(4); i++) {
+      await read(`conn?cmd=revival&cid=${data.cId}`, {});
+    }
+    if (below(2)) await (await ask(`conn?cmd=drop&cid=${data.cId}`)).text();
   },
   /** Asks, reads nothing, and goes when it is given up or has had enough. */
   async stalled(name) {
@@ -106,6 +158,8 @@ const lots = Object.entries({
   stream: 30,
   presence: 10,
   poll: 20,
+  bayeux: 20,
+  comet4j: 10,
   publish: 20,
   refused: 10,
   stalled: 0.1,

@@ -3,13 +3,13 @@
  *
  *     deno task soak [MINUTES] [--runtime bun,deno] [--clients 500]
  *
- * Round after round, about a minute each: clients on all transports come, listen,
- * publish, lose their connection, resume, go without a word, stall, or ask for what is
- * refused, each with channels of its own, so that names never come twice. Then all
- * leave, the server is left alone until it has forgotten them, and is measured: bytes
- * in use after its garbage is collected, and resident ones. The first rounds bring it
- * to its working size. Later ones may not add to it: the soak fails if the last third
- * is more than a tenth, and a megabyte, above the first third.
+ * Round after round, about a minute each: clients on all transports, of Bayeux and of
+ * Comet4J come, listen, publish, lose their connection, resume, go without a word, stall,
+ * or ask for what is refused, each with channels and addresses of its own, so that names
+ * never come twice. Then all leave, the server is left alone until it has forgotten
+ * them, and is measured: bytes in use after its garbage is collected, and resident ones.
+ * The first rounds bring it to its working size. Later ones may not add to it: the soak
+ * fails if the last third is more than a tenth, and a megabyte, above the first.
  * @module
  */
 import { parseArgs } from "node:util";
@@ -47,6 +47,8 @@ interface State {
   readonly connections: number;
   /** Logs held. */
   readonly logs: number;
+  /** Addresses that use something of their quotas. */
+  readonly meters: number;
   /** What has happened since it began. */
   readonly [count: string]: number;
 }
@@ -86,8 +88,8 @@ async function soak(runtime: string, end: number): Promise<boolean> {
 async function settled(server: Servant): Promise<State> {
   for (let i = 0; i < 60; i++) {
     await sleep(500);
-    const { connections, logs } = await server.tell<State>("state");
-    if (connections > 0 || logs > LASTING) continue;
+    const { connections, logs, meters } = await server.tell<State>("state");
+    if (connections > 0 || logs > LASTING || meters > 0) continue;
     await server.tell("gc");
     return await server.tell<State>("state");
   }

@@ -5,7 +5,7 @@
  * @module
  */
 import process from "node:process";
-import { createEngine, createRouter, memory } from "../mod.ts";
+import { bayeux, comet4j, createEngine, createRouter, memory } from "../mod.ts";
 import { obey, sleep } from "./process.ts";
 
 interface BunGlobal {
@@ -25,13 +25,34 @@ const engine = createEngine({
   backplane: memory({ keys: 1_000 }),
   policy: { allow: () => true },
   history: { frames: 200, age: 2_000 },
-  limits: { connections: 5_000, logs: 2_000 },
+  limits: {
+    connections: 5_000,
+    logs: 2_000,
+    address: {
+      connections: 9,
+      channels: 99,
+      opens: 9,
+      publishes: 9,
+      bytes: 1e6,
+    },
+  },
   heartbeat: 2_000,
   linger: 1_000,
   writeTimeout: 2_000,
   maxAge: 5_000,
 });
-const { fetch } = createRouter(engine);
+const protocols = [
+  bayeux({ timeout: 1_000, maxInterval: 1_000 }),
+  comet4j({
+    channels: ["all/news"],
+    timeout: 1_000,
+    connExpires: 1_000,
+    connFrequency: 0,
+    cookie: false,
+  }),
+];
+const proxy = { header: "x-forwarded-for" };
+const { fetch } = createRouter(engine, { protocols, proxy });
 const address = { port: 0, hostname: "127.0.0.1" };
 const port = Bun
   ? Bun.serve({ ...address, fetch }).port
@@ -42,11 +63,12 @@ setInterval(() => void engine.publish("all/news", Date.now()), 20);
 await obey({
   port: () => port,
   state: () => {
-    const { counts, logs, stalled } = engine.node;
+    const { counts, logs, meters, stalled } = engine.node;
     return {
       heap: process.memoryUsage().heapUsed,
       connections: engine.connections.size + stalled,
       logs: logs.size,
+      meters: meters.size,
       deliveries: counts.deliveries,
       resumes: counts.resumes.counts.reduce((sum, count) => sum + count),
       resets: counts.resets,

@@ -49,7 +49,6 @@ export async function connect<T>(
   park: (connection: Connection) => T,
 ): Promise<Awaited<T>> {
   const { since, identity } = options;
-  checkOpen(node);
   const names = new Set(options.channels);
   checkChannels(node, names);
   const channels = [...names];
@@ -66,6 +65,8 @@ export async function connect<T>(
   const key = options.key ?? newKey();
   const id = idOfKey(key);
   let known = find(node, id, identity);
+  // Who is here already has a turn of its own.
+  if (!known) checkOpen(node);
   const who = { subject: identity?.subject, address: options.address };
   node.meters.room(who, known, channels.length);
   if (!known) {

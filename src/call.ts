@@ -3,7 +3,7 @@
  * policy, and answered, whatever goes wrong.
  * @module
  */
-import { addressOf } from "./auth/address.ts";
+import { addressOf, checkProxy } from "./auth/address.ts";
 import type { Context } from "./deps.ts";
 import type { Engine } from "./engine.ts";
 import { PushError } from "./errors.ts";
@@ -19,7 +19,8 @@ import { type Action, allows, type Identity } from "./policy.ts";
 
 /**
  * Handles every request of an app: `answer` answers it, and `refuse` says so where it
- * throws. Pages that may call see either; a body that nobody has read is.
+ * throws. Pages that may call see either; a body that nobody has read is. Throws a
+ * `RangeError` that names what is wrong with `callers`.
  */
 export function handler(
   engine: Engine,
@@ -27,6 +28,7 @@ export function handler(
   answer: (c: Context) => Promise<Response>,
   refuse: (error: PushError, request: Request) => Response,
 ): (c: Context) => Promise<Response> {
+  checkProxy(callers.proxy);
   return async (c) => {
     const request = c.req.raw;
     let response: Response;

@@ -25,9 +25,9 @@ export function drop(
   if (connection.ended) return true;
   const { sink } = connection;
   node.remove(connection, reason);
-  const { identity } = connection;
-  if (identity && !codes[reason].retryable) {
-    node.barred.ticket(identity, node.now);
+  const { id, identity } = connection;
+  if (identity?.key !== undefined && !codes[reason].retryable) {
+    node.barred.ticket(id, node.now, identity.expires);
   }
   connection.sink = undefined;
   sink?.close(reason, after);

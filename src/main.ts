@@ -48,7 +48,7 @@ const app = new App()
     async (c, next) =>
       config.metrics || isOwn(c.req.raw, c.env) ? await read() : await next(),
   )
-  .route("/push", createRouter(engine, config.router));
+  .route("/push", await attempt(() => createRouter(engine, config.router)));
 mountAll(app, protocols, engine, config.router);
 app.notFound(async (c) => {
   const page = await servePage(c.req.path);

@@ -24,7 +24,8 @@ export interface RouterOptions extends Callers {
 
 /**
  * Serves an engine over HTTP, to be mounted wherever one likes:
- * `app.route("/push", createRouter(engine))`.
+ * `app.route("/push", createRouter(engine))`. Throws a `RangeError` that names a wrong
+ * option.
  */
 export function createRouter(
   engine: Engine,

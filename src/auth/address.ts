@@ -19,6 +19,20 @@ export interface TrustedProxy {
   readonly hops?: number;
 }
 
+/**
+ * Throws a `RangeError` that names what is wrong with a proxy: with no hop, say, its
+ * clients would write their addresses themselves.
+ */
+export function checkProxy(proxy: TrustedProxy | undefined): void {
+  if (!proxy) return;
+  const { header, hops = 1 } = proxy;
+  if (!/^[\w!#$%&'*+.^`|~-]+$/.test(header)) {
+    throw new RangeError(`proxy.header is ${header}; it must name a header`);
+  }
+  if (Number.isInteger(hops) && hops >= 1) return;
+  throw new RangeError(`proxy.hops is ${hops}; it must be at least 1`);
+}
+
 /** What runtimes hand to a fetch handler beside the request. */
 interface Environment {
   /** Deno. */

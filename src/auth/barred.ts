@@ -3,6 +3,7 @@
  * `EventSource` does, is told to stay away.
  * @module
  */
+import { idOfKey } from "../key.ts";
 import type { Identity } from "../policy.ts";
 
 /** How many subjects, and how many tickets, are remembered; the oldest go first. */
@@ -14,7 +15,7 @@ const LONGEST = 86_400_000;
 export class Barred {
   /** When each subject was thrown out, in ms since 1970; oldest first. */
   readonly #subjects = new Map<string, number>();
-  /** The keys of tickets that are over, and until when that matters. */
+  /** The connections of tickets that are over, and until when that matters. */
   readonly #tickets = new Map<string, number>();
 
   /** What `subject` was given up to `now` is worth nothing from now on. */
@@ -22,10 +23,9 @@ export class Barred {
     remember(this.#subjects, subject, now);
   }
 
-  /** Ends the ticket that `identity` came by, if it was one. */
-  ticket({ key, expires }: Identity, now: number): void {
-    if (key === undefined) return;
-    remember(this.#tickets, key, expires ?? now + LONGEST);
+  /** Ends the ticket for a connection, which is none after `expires` in any case. */
+  ticket(connection: string, now: number, expires = now + LONGEST): void {
+    remember(this.#tickets, connection, expires);
   }
 
   /**
@@ -34,7 +34,7 @@ export class Barred {
    */
   has(identity: Identity, returns: boolean): boolean {
     const { subject, issued, key } = identity;
-    if (key !== undefined && this.#tickets.has(key)) return true;
+    if (key !== undefined && this.#tickets.has(idOfKey(key))) return true;
     const since = this.#subjects.get(subject);
     if (since === undefined) return false;
     return issued === undefined ? returns : issued <= since;
@@ -46,8 +46,8 @@ export class Barred {
       if (now - since < LONGEST) break;
       this.#subjects.delete(subject);
     }
-    for (const [key, until] of this.#tickets) {
-      if (now >= until) this.#tickets.delete(key);
+    for (const [connection, until] of this.#tickets) {
+      if (now >= until) this.#tickets.delete(connection);
     }
   }
 }

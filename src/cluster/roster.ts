@@ -97,6 +97,7 @@ export class Roster implements Peers {
 
   /** Has a connection ended wherever else it is. */
   drop(id: string, reason: DropReason, after?: number): void {
+    this.#bar(id, reason);
     this.#speaker.order({ id, reason, after });
   }
 
@@ -267,11 +268,18 @@ export class Roster implements Peers {
     if (subject !== undefined) {
       dropSubject(this.#node, subject, reason, after, given);
     }
-    const connection = id && this.#node.connections.get(id);
+    if (id === undefined) return;
+    this.#bar(id, reason);
+    const connection = this.#node.connections.get(id);
     if (!connection) return;
     // One that has come since is not meant by an order that is repeated.
     if (given !== undefined && connection.awaySince > given) return;
     drop(this.#node, connection, reason, after);
+  }
+
+  /** Whoever is sent away from another node may come to this one next, with a ticket. */
+  #bar(id: string, reason: DropReason): void {
+    if (reason === "kicked") this.#node.barred.ticket(id, this.#now);
   }
 
   /** A node is gone, and with it who was nowhere else. */

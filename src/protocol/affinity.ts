@@ -8,10 +8,14 @@ const FEW = 3;
 /** … within this time, in ms. */
 const PERIOD = 10_000;
 
-/** Counts sessions that clients ask for and this node does not know. */
+/** How many sessions that ended here are remembered: they were not lost on the way. */
+const ENDED = 1_000;
+
+/** Counts sessions that clients ask for and this node has never known. */
 export class Affinity {
   readonly #fail: (error: Error) => void;
   readonly #lost = new Set<string>();
+  readonly #ended = new Set<string>();
   #since = -Infinity;
 
   /** `fail` is told, once per period, if there are too many. */
@@ -19,8 +23,19 @@ export class Affinity {
     this.#fail = fail;
   }
 
+  /** A session has ended at this node. */
+  ended(session: string): void {
+    this.#ended.add(session);
+    if (this.#ended.size <= ENDED) return;
+    for (const oldest of this.#ended) {
+      this.#ended.delete(oldest);
+      return;
+    }
+  }
+
   /** A client has come with `session`, at `now` in ms since 1970. */
   lost(session: string, now: number): void {
+    if (this.#ended.has(session)) return;
     if (now - this.#since >= PERIOD) {
       this.#since = now;
       this.#lost.clear();

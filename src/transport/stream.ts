@@ -7,6 +7,7 @@ import type { Connection } from "../connection.ts";
 import type { Engine } from "../engine.ts";
 import { type Code, codes } from "../errors.ts";
 import { type Chunk, Control, type Format, ndjson, sse } from "../frame.ts";
+import type { Settings } from "../options.ts";
 import type { Sink } from "../sink.ts";
 
 /** How many different ends are kept. */
@@ -112,10 +113,8 @@ class StreamSink implements Sink {
     if (!this.#controller || this.#wrote !== before) return;
     // Spread, so that not all beat, or end, at once.
     const share = shareOf(this.#connection.id);
-    if (settings.maxAge > 0) {
-      const age = now - this.#since * 1_000;
-      if (age >= settings.maxAge * (0.75 + share / 4)) return this.#renew();
-    }
+    const age = now - this.#since * 1_000;
+    if (isAged(age, share, settings)) return this.#renew();
     if (silence < settings.heartbeat * (0.5 + share / 4)) return;
     const settled = this.#connection.settle();
     this.#write(this.#engine.node.heartbeat(settled));
@@ -185,7 +184,16 @@ function closing(code: Code, after: number | undefined): Control {
   return control;
 }
 
+/** Whether a stream has been open for long enough; `share` says how long that is. */
+export function isAged(
+  age: number,
+  share: number,
+  { maxAge }: Pick<Settings, "maxAge">,
+): boolean {
+  return maxAge > 0 && age >= maxAge * (0.75 + share / 4);
+}
+
 /** A number from 0 to 1 of each connection's own: its id is a hash. */
-function shareOf(id: string): number {
+export function shareOf(id: string): number {
   return (id.charCodeAt(0) * 31 + id.charCodeAt(1)) % 64 / 64;
 }

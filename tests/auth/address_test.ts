@@ -1,6 +1,16 @@
 /** Where a request comes from, on every runtime, and behind proxies. */
-import { assertEquals } from "@std/assert";
-import { addressOf, networkOf, peerOf } from "../../src/auth/address.ts";
+import { assertEquals, assertThrows } from "@std/assert";
+import {
+  addressOf,
+  networkOf,
+  peerOf,
+  type TrustedProxy,
+} from "../../src/auth/address.ts";
+import { createEngine } from "../../src/engine.ts";
+import type { Protocol } from "../../src/protocol.ts";
+import { bayeux } from "../../src/protocol/bayeux.ts";
+import { comet4j } from "../../src/protocol/comet4j.ts";
+import { createRouter } from "../../src/router.ts";
 import { test } from "../harness.ts";
 
 const request = (headers: Record<string, string> = {}) =>
@@ -89,6 +99,31 @@ test("addressOf() takes the entry of the outermost proxy, not what a client wrot
   assertEquals(read("203.0.113.9", 2), "192.0.2.1");
   assertEquals(read("6.6.6.6, unknown"), "192.0.2.1");
   assertEquals(read(""), "192.0.2.1");
+});
+
+test("a proxy that would let its clients say where they are is refused at the start", async () => {
+  const engine = createEngine();
+  const header = "x-forwarded-for";
+  const wrong: [TrustedProxy, says: string][] = [
+    [{ header, hops: 0 }, "proxy.hops is 0"],
+    [{ header, hops: -1 }, "proxy.hops is -1"],
+    [{ header, hops: 1.5 }, "proxy.hops is 1.5"],
+    [{ header, hops: NaN }, "proxy.hops is NaN"],
+    [{ header: "" }, "proxy.header is "],
+    [{ header: "x forwarded" }, "proxy.header is x forwarded"],
+  ];
+  const routers = [
+    createRouter,
+    (...args: Parameters<Protocol["router"]>) => bayeux().router(...args),
+    (...args: Parameters<Protocol["router"]>) => comet4j().router(...args),
+  ];
+  for (const make of routers) {
+    for (const [proxy, says] of wrong) {
+      assertThrows(() => make(engine, { proxy }), RangeError, says);
+    }
+    make(engine, { proxy: { header, hops: 2 } });
+  }
+  await engine.close();
 });
 
 test("addressOf() reads Forwarded (RFC 7239), and a header with one address", () => {

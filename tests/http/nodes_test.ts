@@ -1,9 +1,12 @@
 /** Two nodes over HTTP: whatever a request is about, either will do. */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import { jwt } from "../../src/auth/jwt.ts";
 import { idOfKey } from "../../src/key.ts";
 import { PresenceAnswer } from "../../src/wire.ts";
 import { v } from "../../src/deps.ts";
+import type { Policy } from "../../src/policy.ts";
 import { Hub } from "../hub.ts";
+import { bearer, SECRET } from "../issuer.ts";
 import { test, turn } from "../harness.ts";
 import {
   type Halley,
@@ -14,17 +17,20 @@ import {
   until,
 } from "./halley.ts";
 
+/** The bearer's name is the subject. */
+const NAMED: Policy = {
+  identify: (request) => {
+    const subject = request.headers.get("authorization");
+    return subject === null ? undefined : { subject };
+  },
+  allow: () => true,
+};
+
 /** Two nodes that have heard of each other. */
-async function nodes(): Promise<[Halley, Halley] & AsyncDisposable> {
+async function nodes(
+  policy: Policy = NAMED,
+): Promise<[Halley, Halley] & AsyncDisposable> {
   const hub = new Hub();
-  // The first bearer's name is the subject.
-  const policy = {
-    identify: (request: Request) => {
-      const subject = request.headers.get("authorization");
-      return subject === null ? undefined : { subject };
-    },
-    allow: () => true,
-  };
   const both = await Promise.all(
     [0, 1].map((node) => start({ backplane: hub.backplane(node), policy })),
   );
@@ -73,6 +79,28 @@ test("$leave ends a connection at another node, for its own subject (N9)", async
   assertEquals((await leave({ authorization })).status, 204);
   assertEquals((await listener.frame("close")).code, "left");
   assertEquals((await listener.rest()).length, 0);
+});
+
+test("who is sent away for good at one node stays away from all, with a ticket too (N12.6)", async () => {
+  const policy = jwt({ secret: SECRET });
+  await using both = await nodes(policy);
+  const [one, two] = both;
+  const headers = await bearer({ subscribe: "a" });
+  const asked = await fetch(`${one.url}/$ticket`, { method: "POST", headers });
+  const { ticket } = await asked.json();
+  const url = (halley: Halley) => `${halley.url}/a?ticket=${ticket}`;
+  const { listener, open } = await subscribe(url(one));
+  await until(() => two.engine.presence("a").length > 0);
+  // At the node where it is not.
+  assert(two.engine.drop(open.connection));
+  assertEquals((await listener.frame("close")).code, "kicked");
+  for (const halley of both) {
+    const back = { "last-event-id": open.id };
+    const response = await fetch(url(halley), { headers: back });
+    assertEquals([response.status, await response.text()], [204, ""]);
+  }
+  const { listener: other } = await subscribe(`${two.url}/a`, headers);
+  await other.close();
 });
 
 test("who publishes is known at another node, too", async () => {

@@ -1,6 +1,6 @@
 /** PROTOCOL N4, N8: what clients are told when a node goes away. */
 import { assert, assertEquals } from "@std/assert";
-import { test } from "../harness.ts";
+import { manualClock, test } from "../harness.ts";
 import {
   listen,
   poll,
@@ -63,6 +63,32 @@ test("close() answers held polls with 503 and when to come back (N8)", async () 
   assert(Number(response.headers.get("retry-after")) >= 1);
   const problem = await problemOf(response);
   assertEquals([problem.status, problem.code], [503, "shutdown"]);
+});
+
+test("while a node goes away, who has a connection comes back to it until its turn (N8)", async () => {
+  const clock = manualClock();
+  await using halley = await start({ clock });
+  const { url, engine } = halley;
+  // The first to come is ended at once, the second after half of the time.
+  const first = await poll(`${url}/a`);
+  let { id, key } = await poll(`${url}/a`);
+  const closing = engine.close({ over: 60_000 });
+  clock.advance(20_000);
+  for (let n = 0; n < 3; n++) {
+    await engine.publish("a", n);
+    const answer = await poll(`${url}/a`, { since: id!, key });
+    assertEquals(answer.messages.map(({ data }) => data), [n]);
+    ({ id, key } = answer);
+  }
+  const gone = fetch(`${url}/a?transport=poll&key=${first.key}`);
+  assertEquals((await problemOf(await gone)).code, "shutdown");
+  const newcomer = fetch(`${url}/a?transport=poll`);
+  assertEquals((await problemOf(await newcomer)).code, "shutdown");
+  const held = fetch(`${url}/a?transport=poll&since=${id}&key=${key}`);
+  await until(() => [...engine.connections.values()].some(({ sink }) => sink));
+  clock.advance(30_000);
+  await closing;
+  assertEquals((await problemOf(await held)).code, "shutdown");
 });
 
 test("a closed engine refuses what comes (N8)", async () => {

@@ -38,3 +38,12 @@ test("lost() forgets what was lost 10 s ago", () => {
   for (let n = 0; n < 30; n++) affinity.lost(`${n}`, 3_400 * n);
   assertEquals(told, []);
 });
+
+test("lost() counts no session that has ended here; 1,000 are remembered", () => {
+  const { told, affinity } = counted();
+  for (let n = 0; n < 1_004; n++) affinity.ended(`${n}`);
+  for (let n = 4; n < 1_004; n++) affinity.lost(`${n}`, 0);
+  assertEquals(told, []);
+  for (let n = 0; n < 4; n++) affinity.lost(`${n}`, 0);
+  assertEquals(told.length, 1);
+});

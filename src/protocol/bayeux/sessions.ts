@@ -8,15 +8,10 @@ import { idOfKey, isKey } from "../../key.ts";
 import { Affinity } from "../affinity.ts";
 import type { Session } from "./session.ts";
 
-/** How many sessions that ended here are remembered. */
-const ENDED = 1_000;
-
 /** Finds sessions by clientId. There is no store: they are the engine's connections. */
 export class Sessions {
   readonly #engine: Engine;
   readonly #of = new WeakMap<Connection, Session>();
-  /** Ids of sessions that ended here: they were not lost on the way. */
-  readonly #ended = new Set<string>();
   readonly #affinity: Affinity;
 
   /** Those of one engine. */
@@ -24,13 +19,7 @@ export class Sessions {
     this.#engine = engine;
     this.#affinity = new Affinity((error) => engine.node.fail(error));
     engine.on("drop", (connection) => {
-      if (!this.#of.has(connection)) return;
-      this.#ended.add(connection.id);
-      if (this.#ended.size <= ENDED) return;
-      for (const oldest of this.#ended) {
-        this.#ended.delete(oldest);
-        return;
-      }
+      if (this.#of.has(connection)) this.#affinity.ended(connection.id);
     });
   }
 
@@ -52,8 +41,7 @@ export class Sessions {
    */
   missed(clientId: unknown, now: number): void {
     if (typeof clientId !== "string" || !isKey(clientId)) return;
-    if (this.#ended.has(idOfKey(clientId))) return;
-    this.#affinity.lost(clientId, now);
+    this.#affinity.lost(idOfKey(clientId), now);
   }
 }
 

@@ -35,6 +35,9 @@ export class Commands {
     this.#settings = settings;
     this.#callers = callers;
     this.#affinity = new Affinity((error) => engine.node.fail(error));
+    engine.on("drop", (connection) => {
+      if (this.#sessions.has(connection)) this.#affinity.ended(connection.id);
+    });
   }
 
   /** `cmd=conn`: a connection that follows the registered channels; it is away. */

@@ -6,6 +6,7 @@
 import type { Engine } from "../../engine.ts";
 import type { Code } from "../../errors.ts";
 import type { Sink } from "../../sink.ts";
+import { isAged, shareOf } from "../../transport/stream.ts";
 import type { Session } from "./session.ts";
 import { HEADERS } from "./wire.ts";
 
@@ -116,9 +117,12 @@ class StreamSink implements Sink {
     if (this.#ending) return;
     const opening = this.#opened + OPENING;
     if (now < opening) return this.#engine.wake(opening);
+    const share = shareOf(this.#session.connection.id);
+    const { settings } = this.#engine.node;
     const deadline = this.#wrote + this.#hold;
-    if (now >= deadline) this.#end();
-    else this.#engine.wake(deadline);
+    if (now >= deadline || isAged(now - this.#opened, share, settings)) {
+      this.#end();
+    } else this.#engine.wake(deadline);
   }
 
   close(code: Code): void {

@@ -211,3 +211,65 @@ test("a connection that is dropped while its policy is asked is not made anew", 
   assertEquals((await late).status, 404);
   assertEquals(here.engine.connections.size, 0);
 });
+
+test("a stream ends at its maximum age, each at a time of its own, however much is said", async () => {
+  const here = site({ timeout: 900_000 }, { maxAge: 40_000 });
+  const { engine, clock, browser } = here;
+  const began = clock.now();
+  const opens = await Promise.all(Array.from({ length: 8 }, async () => {
+    const tab = browser(FIREFOX);
+    const { cid } = await tab.connect();
+    const stream = await tab.stream(cid);
+    return { stream, connection: engine.connections.get(cid)! };
+  }));
+  const ends = new Set<number>();
+  engine.on("away", () => void ends.add(clock.now() - began));
+  for (let n = 0; n < 40; n++) {
+    clock.advance(1_000);
+    await engine.publish("hello", n);
+    await turn();
+    for (const { stream, connection } of opens) {
+      // Whoever is still there has room.
+      if (connection.sink) await stream.next();
+    }
+  }
+  assert(Math.min(...ends) >= 30_000 && Math.max(...ends) <= 41_000);
+  assert(ends.size > 3, `${[...ends]}`);
+  for (const { stream, connection } of opens) {
+    assert(!connection.sink);
+    assertEquals((await stream.rest()).at(-1)!.data, "dying");
+  }
+});
+
+test("while a node goes away, a page goes on until its turn", async () => {
+  const here = site();
+  const { engine, clock } = here;
+  const [first, tab] = [here.browser(), here.browser()];
+  await first.connect();
+  const { cid } = await tab.connect();
+  // The first to come is ended at once, the second after half of the time.
+  const closing = engine.close({ over: 20_000 });
+  for (let n = 0; n < 3; n++) {
+    clock.advance(3_000);
+    await engine.publish("hello", n);
+    assertEquals((await tab.poll(cid)).data, n);
+  }
+  assertEquals((await here.browser().ask("?cmd=conn")).status, 503);
+  clock.advance(5_000);
+  await closing;
+  assertEquals((await tab.revive(cid)).status, 404);
+});
+
+test("who comes too late was not lost on the way", async () => {
+  const { browser, clock, engine, errors } = site();
+  const tabs = await Promise.all(Array.from({ length: 8 }, async () => {
+    const tab = browser();
+    return { tab, cid: (await tab.connect()).cid };
+  }));
+  clock.advance(11_000);
+  assertEquals(engine.connections.size, 0);
+  for (const { tab, cid } of tabs) {
+    assertEquals((await tab.revive(cid)).status, 404);
+  }
+  assertEquals(errors, []);
+});
