@@ -60,7 +60,9 @@ const WAITING = 10_000;
 /**
  * A backplane in NATS JetStream (nats-server 2.9 or newer), for any number of nodes.
  * Messages have the same ids on every node, and clients may move between them. What
- * was published is there after a restart of the server, and clients lose nothing.
+ * was published is there after a restart of the server, and clients lose nothing. A
+ * message beyond what the server takes (1 MiB, unless it was told otherwise) is
+ * refused as `too_large`.
  *
  * Where the stream was deleted, or has lost its end, another epoch begins and clients
  * get a `reset`. While NATS is out of reach, publishing is refused as `unavailable`

@@ -3,6 +3,7 @@
  * connection to NATS can send them, whatever its package.
  * @module
  */
+import { PushError } from "../errors.ts";
 import { within } from "../silence.ts";
 
 /** A connection of npm `nats` (2) or `@nats-io/transport-node` (3). */
@@ -15,6 +16,8 @@ export interface NatsConnection {
   subscribe(subject: string, options?: never): { unsubscribe(): void };
   /** Tells what happens to the connection. */
   status(): AsyncIterable<{ readonly type: string }>;
+  /** What the server has said of itself. */
+  readonly info?: { readonly max_payload: number } | undefined;
   /** Resolves when it is closed for good. */
   closed(): Promise<unknown>;
   /** Whether it is closed for good. */
@@ -72,6 +75,8 @@ export interface ConsumerConfig {
 
 /** How long a process may be busy before an answer it could have is lost, in ms. */
 const BUSY = 60_000;
+/** What the headers of a message take, in bytes, at most. */
+const HEADERS = 100;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -92,8 +97,8 @@ export class JetStreamApi {
   /** Asks the API; `operation` as in `STREAM.INFO`. */
   async ask<T>(operation: string, body: object = {}, more = ""): Promise<T> {
     const subject = `$JS.API.${operation}.${this.#name}${more}`;
-    const { data } = await this.#request(subject, JSON.stringify(body));
-    return answer<T>(data);
+    const bytes = encoder.encode(JSON.stringify(body));
+    return answer<T>((await this.#request(subject, bytes)).data);
   }
 
   /**
@@ -105,13 +110,20 @@ export class JetStreamApi {
     data: string,
     header?: string,
   ): Promise<{ seq: number; duplicate?: boolean }> {
+    const bytes = encoder.encode(data);
+    const most = (this.#connection.info?.max_payload ?? Infinity) - HEADERS;
+    if (bytes.length > most) {
+      const detail =
+        `The message has ${bytes.length} bytes; NATS takes ${most}.`;
+      throw new PushError("too_large", detail);
+    }
     // Of a header object both clients use only this.
     const headers = header === undefined ? {} : {
       headers: {
         encode: () => encoder.encode(`NATS/1.0\r\n${header}\r\n\r\n`),
       },
     };
-    return answer((await this.#request(subject, data, headers)).data);
+    return answer((await this.#request(subject, bytes, headers)).data);
   }
 
   /** The message at `seq`, or the first of `subject` from there on, if there is one. */
@@ -207,14 +219,14 @@ export class JetStreamApi {
 
   #request(
     subject: string,
-    text: string,
+    bytes: Uint8Array,
     options: object = {},
   ): Promise<NatsMessage> {
     // Its own time limit does not ask whether it was this process that was busy.
     const timeout = this.#within + BUSY;
     return this.#answered(this.#connection.request(
       subject,
-      encoder.encode(text) as never,
+      bytes as never,
       { timeout, ...options } as never,
     ));
   }

@@ -172,6 +172,19 @@ test("a stream in memory is made so", async ({ open, send }) => {
   );
 });
 
+test("a message that NATS does not take is refused for good, and others go on", async ({ open }) => {
+  const backplane = open();
+  const { ear } = await hear(backplane);
+  const data = JSON.stringify("x".repeat(1_100_000));
+  const [large, small] = await Promise.all([
+    refusal(() => backplane.publish(draft({ data }))),
+    backplane.publish(draft()),
+  ]);
+  assertEquals([large.code, large.retryable], ["too_large", false]);
+  await ear.hears(small.seq);
+  assertEquals([ear.seqs, ear.epochs.length], [[1], 1]);
+});
+
 test("two streams on one connection are two orders", async ({ open }) => {
   const [one, two] = [open(), open({ stream: "other" })];
   const first = await one.publish(draft());
