@@ -9,6 +9,9 @@ import { redis } from "./backplane/redis.ts";
 import { sqlite } from "./backplane/sqlite.ts";
 import type { Config } from "./config.ts";
 
+/** After how long a server that waits for a service says so, in ms. */
+const WAITING = 2_000;
+
 /** Opens what the environment names; nothing where it names nothing. */
 export async function openBackplane(
   { storage, engine }: Pick<Config, "storage" | "engine">,
@@ -23,11 +26,16 @@ export async function openBackplane(
     }
     case "HALLEY_NATS": {
       const { connect } = await fromNpm("@nats-io/transport-node", "^3.4.0");
+      const waiting = setTimeout(() => {
+        console.error(
+          "halley: NATS does not answer yet: nothing is served until then",
+        );
+      }, WAITING);
       const connection = await connect({
         servers: storage.at,
         maxReconnectAttempts: -1,
         waitOnFirstConnect: true,
-      });
+      }).finally(() => clearTimeout(waiting));
       return jetStream({
         connection,
         keep: { frames: history.frames ?? 1_024 },
