@@ -53,8 +53,10 @@ interface Following {
  * of Deno Deploy's instances, or (with `--unstable-kv`) the engines of one machine.
  * What is published in a turn is one atomic commit, tried again when another node
  * was faster. Messages are dropped as `history` and `size` say; one of more than
- * 600,000 bytes is refused as `too_large`. Throws a `RangeError` that names a wrong
- * option.
+ * 600,000 bytes is refused as `too_large`. Never put an older copy of the database
+ * back: ids would be given out twice; remove what lies under `prefix` instead.
+ *
+ * Throws a `RangeError` that names a wrong option.
  *
  * @example Any number of nodes do the same
  * ```ts
