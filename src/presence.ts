@@ -6,9 +6,7 @@
 import type { Backplane, Draft } from "./backplane.ts";
 import type { Present } from "./channel.ts";
 import type { Connection } from "./connection.ts";
-import { isAway } from "./errors.ts";
-import type { Frame } from "./frame.ts";
-import { isPattern, matches, patternsOf, presenceLog } from "./name.ts";
+import { covers, patternsOf, presenceLog } from "./name.ts";
 import type { Node } from "./node.ts";
 
 /** Somebody, wherever connected. */
@@ -59,10 +57,8 @@ export function changes(
 ): Draft[] {
   const found: Draft[] = [];
   for (const channel of watched) {
-    const covers = (name: string) =>
-      name === channel || (isPattern(name) && matches(name, channel));
-    const there = after.some(covers);
-    if (before.some(covers) === there) continue;
+    const there = after.some((name) => covers(name, channel));
+    if (before.some((name) => covers(name, channel)) === there) continue;
     const data = JSON.stringify(describe(who));
     const meta = there ? "join" : "leave";
     found.push({ log: presenceLog(channel), channel, data, time, meta });
@@ -88,97 +84,4 @@ export function announcePresence(node: Node, backplane: Backplane): void {
     };
   node.events.on("subscribe", announce(true));
   node.events.on("unsubscribe", announce(false));
-}
-
-/**
- * Publishes joins and leaves of one node among others: none twice, none of them
- * before the former one of the same connection, and all, though the backplane may be
- * out of reach for a while.
- */
-export class Announcer {
-  readonly #backplane: Backplane;
-  readonly #fail: (error: unknown) => void;
-  readonly #node: string;
-  #number = 0;
-  #waiting: Draft[] = [];
-  /** What has not come back yet, by log and data. */
-  readonly #untold = new Map<string, { count: number; overtaken: boolean }>();
-  #busy = false;
-
-  /** `node` makes the keys of what it publishes its own. */
-  constructor(
-    backplane: Backplane,
-    node: string,
-    fail: (error: unknown) => void,
-  ) {
-    this.#backplane = backplane;
-    this.#node = node;
-    this.#fail = fail;
-  }
-
-  /** Takes what is to be published, and goes on with what could not be. */
-  async announce(drafts: readonly Draft[] = []): Promise<void> {
-    for (const draft of drafts) {
-      const key = `${this.#node}\n${++this.#number}`;
-      this.#waiting.push({ ...draft, key, from: this.#node });
-      const about = `${draft.log}\n${draft.data}`;
-      const open = this.#untold.get(about) ?? { count: 0, overtaken: false };
-      open.count++;
-      this.#untold.set(about, open);
-    }
-    if (this.#busy) return;
-    this.#busy = true;
-    while (this.#waiting.length > 0) {
-      const round = this.#round();
-      const results = await Promise.allSettled(
-        round.map(async (draft) => await this.#backplane.publish(draft)),
-      );
-      const left = round.filter((_, i) => results[i]!.status === "rejected");
-      this.#waiting.unshift(...left);
-      if (left.length === 0) continue;
-      for (const result of results) {
-        if (result.status === "fulfilled" || isAway(result.reason)) continue;
-        this.#fail(result.reason);
-      }
-      break;
-    }
-    this.#busy = false;
-  }
-
-  /**
-   * Takes a join or leave from the feed; true if it is the last of ours, and another
-   * node has told something of the same connection since we wanted to: they may
-   * stand in the wrong order.
-   */
-  overtaken({ log, data, from }: Frame): boolean {
-    const about = `${log}\n${data}`;
-    const open = this.#untold.get(about);
-    if (!open) return false;
-    if (from !== this.#node) {
-      open.overtaken = true;
-      return false;
-    }
-    if (--open.count > 0) return false;
-    this.#untold.delete(about);
-    return open.overtaken;
-  }
-
-  /** What was told may be lost. */
-  lost(): void {
-    this.#untold.clear();
-  }
-
-  /** What can be published at once: of each connection and channel the oldest. */
-  #round(): Draft[] {
-    const seen = new Set<string>();
-    const later: Draft[] = [];
-    const round = this.#waiting.filter((draft) => {
-      const about = `${draft.log}\n${draft.data}`;
-      if (!seen.has(about)) return seen.add(about);
-      later.push(draft);
-      return false;
-    });
-    this.#waiting = later;
-    return round;
-  }
 }

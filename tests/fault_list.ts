@@ -154,10 +154,22 @@ export const faults: Fault[] = [
     to: "",
   },
   {
-    breaks: "nodes: joins and leaves are told by all who hear of them",
-    file: "cluster/roster.ts",
-    from: "const tell = own ? this.#tell : undefined;",
-    to: "const tell = this.#tell;",
+    breaks: "nodes: a join or leave is told before the one that was before it",
+    file: "cluster/announcer.ts",
+    from: "if (queue[0] === owed) this.#next(owed);",
+    to: "this.#next(owed);",
+  },
+  {
+    breaks: "nodes: joins and leaves that a dead node owes are told by nobody",
+    file: "cluster/announcer.ts",
+    from: "if (owed.by === id || owed.since > end) continue;",
+    to: "if (owed.by !== NOBODY || owed.since > end) continue;",
+  },
+  {
+    breaks: "nodes: what was told last stays, though it is not true",
+    file: "cluster/announcer.ts",
+    from: "this.#owe(NOBODY, frame, { log, channel, data, time, meta });",
+    to: "",
   },
   {
     breaks: "nodes: orders to drop are lost with the order of messages",

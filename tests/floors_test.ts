@@ -131,6 +131,7 @@ const floors = [
     "publisher.ts",
     "respond.ts",
   ],
+  ["cluster/announcer.ts"],
   [
     "auth/jwt.ts",
     "backplane/deno_kv.ts",

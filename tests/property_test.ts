@@ -102,7 +102,7 @@ export class Play {
   readonly engines: Engine[] = [];
   /** The number of each engine on the backplane: a new one has a new number. */
   readonly numbers: number[] = [];
-  /** Whether nothing has happened that may leave a join or leave untold. */
+  /** Whether nothing has happened after which a join or leave may come twice. */
   orderly = true;
   readonly clients: SimulatedClient[];
   readonly problems: unknown[] = [];
@@ -315,8 +315,10 @@ export class Play {
   /** What the nodes know of each other, and have told, against the truth. */
   checkNodes(): void {
     this.homes.check(CHANNELS);
-    if (!this.orderly) return this.checkFrames();
-    this.homes.checkTold(this.world.history, "a");
+    const { frames, history, feedFloor } = this.world;
+    // What the feed has lost is no longer told: watchers ask for the list again.
+    const told = this.orderly ? history : frames.slice(feedFloor);
+    this.homes.checkTold(told, "a", this.orderly);
     this.checkFrames();
   }
 

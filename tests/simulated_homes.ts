@@ -102,12 +102,22 @@ export class Homes {
     }
   }
 
-  /** Joins and leaves: what was told last of each connection is true. */
-  checkTold(frames: readonly Frame[], channel: string): void {
+  /**
+   * Joins and leaves: what was told last of each connection is true. Where no node
+   * has died and nothing was lost (`orderly`), none was told twice.
+   */
+  checkTold(
+    frames: readonly Frame[],
+    channel: string,
+    orderly: boolean,
+  ): void {
     const last = new Map<string, string>();
     for (const { log, data, kind } of frames) {
       if (log !== `$presence/${channel}`) continue;
       const { connection } = JSON.parse(data);
+      if (orderly && last.get(connection) === kind) {
+        this.violations.push(`${connection}: ${kind} of ${channel} came twice`);
+      }
       last.set(connection, kind);
     }
     const [engine] = this.engines;

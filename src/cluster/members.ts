@@ -73,6 +73,14 @@ export class Members {
     return [...this.nodes.values()].filter((node) => node !== this.self);
   }
 
+  /** Whether anybody watches anything. */
+  get watching(): boolean {
+    for (const { watched } of this.nodes.values()) {
+      if (watched.size > 0) return true;
+    }
+    return false;
+  }
+
   /** A copy of connection `id` at another node, if there is one. */
   elsewhere(id: string): Member | undefined {
     for (const node of this.nodes.values()) {

@@ -4,7 +4,7 @@
  * backplane.
  *
  * What a message changes, it changes at every node at the same place in the order.
- * The joins and leaves that follow from it are told by its sender: exactly once.
+ * The joins and leaves that follow from it are told by its sender.
  * @module
  */
 import type { Backplane } from "../backplane.ts";
@@ -16,7 +16,7 @@ import { type Change, forget, hasMoved, learn, type Told } from "./learn.ts";
 import { type Member, Members, type NodeEntry } from "./members.ts";
 import { NODES } from "../name.ts";
 import type { Node, Peers } from "../node.ts";
-import { Announcer, changes } from "../presence.ts";
+import { Announcer } from "./announcer.ts";
 import { Questions } from "./questions.ts";
 import type { DropOrder, Said } from "./report.ts";
 import { Speaker } from "./speaker.ts";
@@ -48,7 +48,6 @@ export class Roster implements Peers {
   #settles = Infinity;
 
   constructor(node: Node, backplane: Backplane) {
-    const { id } = this.#members.self;
     this.#node = node;
     this.#speaker = new Speaker(
       node,
@@ -56,7 +55,11 @@ export class Roster implements Peers {
       this.#members,
       this.#questions,
     );
-    this.#announcer = new Announcer(backplane, id, (error) => node.fail(error));
+    this.#announcer = new Announcer(
+      backplane,
+      this.#members,
+      (error) => node.fail(error),
+    );
     const changed = ({ id }: { readonly id: string }) =>
       this.#speaker.changed(id);
     node.events.on("connect", changed);
@@ -133,7 +136,7 @@ export class Roster implements Peers {
     for (const channel of watched) {
       if (!this.#speaker.watches(channel)) this.#speaker.watch(channel);
     }
-    void this.#announcer.announce();
+    this.#announcer.announce();
     this.#speaker.sweep();
   }
 
@@ -161,7 +164,12 @@ export class Roster implements Peers {
 
   /** Takes a message of a node, this one included; or what it told of joins. */
   hear(frame: Frame): void {
-    if (frame.log !== NODES) return this.#check(frame);
+    if (frame.log === NODES) this.#hear(frame);
+    else if (frame.kind !== "message") this.#announcer.heard(frame);
+    this.#announcer.announce();
+  }
+
+  #hear(frame: Frame): void {
     let said: Said;
     try {
       said = JSON.parse(frame.data);
@@ -172,41 +180,18 @@ export class Roster implements Peers {
     if (said.number <= node.number) return;
     node.number = said.number;
     node.missed = 0;
-    // What follows from it is told by who said it.
-    const own = node === this.#members.self;
-    const tell = own ? this.#tell : undefined;
+    // What follows from it is told by who said it, and known to all.
+    const tell = said.watch || this.#members.watching
+      ? (change: Change) => this.#announcer.owe(node.id, frame, change)
+      : undefined;
     learn(this.#members, node, said, tell);
     for (const id of said.gone ?? []) this.#gone(id, tell);
-    if (own) this.#returned(said);
+    if (node === this.#members.self) this.#returned(said);
     else this.#told(node, said);
   }
 
   get #now(): number {
     return this.#node.settings.clock.now();
-  }
-
-  /** Publishes the joins and leaves that follow from a change. */
-  readonly #tell = ({ id, subject, before, after }: Change): void => {
-    const watched = this.#members.watched([...before, ...after]);
-    if (watched.size === 0) return;
-    const { now } = this.#node;
-    const told = changes({ id, subject }, before, after, watched, now);
-    void this.#announcer.announce(told);
-  };
-
-  /**
-   * A join or leave that we have told may have been overtaken: at another node the
-   * same client came or went meanwhile. What is told last has to be true.
-   */
-  #check(frame: Frame): void {
-    if (frame.kind === "message" || !this.#announcer.overtaken(frame)) return;
-    const { connection: id, subject } = JSON.parse(frame.data);
-    const names = this.#members.namesOf(id);
-    const told = frame.kind === "join" ? [frame.channel] : [];
-    const { now } = this.#node;
-    const who = { id, subject };
-    const made = changes(who, told, names, [frame.channel], now);
-    if (made.length > 0) void this.#announcer.announce(made);
   }
 
   /** Our own message is back: all nodes know what it says, or will. */
@@ -237,6 +222,7 @@ export class Roster implements Peers {
     for (const node of others) {
       if (node.missed >= limit(node) + patience) this.#speaker.gone(node.id);
     }
+    this.#announcer.beat(first);
     // One that has just come has not told all yet.
     if (live.some((node) => node.owes())) this.#speaker.say("hello");
   }

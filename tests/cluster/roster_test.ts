@@ -1,20 +1,12 @@
 /** Several nodes over one backplane behave as one. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import type { ConnectOptions } from "../../src/arrival.ts";
 import type { Engine } from "../../src/engine.ts";
 import { PushError } from "../../src/errors.ts";
 import { NODES } from "../../src/name.ts";
 import { Cluster } from "../hub.ts";
 import { test, turn } from "../harness.ts";
-import { Recorder } from "../recorder.ts";
-
-async function listen(
-  engine: Engine,
-  channels: string[],
-  more: Partial<ConnectOptions> = {},
-): Promise<Recorder> {
-  return new Recorder(await engine.connect({ channels, ...more }));
-}
+import type { Recorder } from "../recorder.ts";
+import { listen, seen, watch } from "./watching.ts";
 
 /** The data it got. */
 function data({ written }: Recorder): unknown[] {
@@ -169,29 +161,6 @@ function ofConnections({ hub }: Cluster): number {
   ).length;
 }
 
-/** Somebody who is told of joins and leaves. */
-async function watch(
-  cluster: Cluster,
-  engine: Engine,
-  channels: string[],
-): Promise<Recorder> {
-  const watching = listen(engine, channels, { watch: true });
-  await cluster.said();
-  return await watching;
-}
-
-/** The joins and leaves it got, its own left out. */
-function seen({ written, connection }: Recorder): string[] {
-  return written.flatMap((piece) =>
-    "frames" in piece
-      ? piece.frames.filter(({ kind }) => kind !== "message")
-        .map(({ kind, data }) => [kind, JSON.parse(data).connection])
-        .filter(([, id]) => id !== connection.id)
-        .map(([kind, id]) => `${kind === "join" ? "+" : "-"}${id}`)
-      : []
-  );
-}
-
 test("presence() and joins and leaves are of all nodes, each told once (N11)", async () => {
   const cluster = await Cluster.start(3);
   const [one, two, three] = cluster.engines as [Engine, Engine, Engine];
@@ -276,24 +245,6 @@ test("a dead node's connections leave within 20 s, told by one of the others", a
   assertEquals(left.sort(), [id, watcher.connection.id].sort());
   assertEquals(await codeOf(one.sendTo(ids[0]!, "x", 1)), "not_found");
   assertEquals(cluster.errors, []);
-});
-
-test("of two nodes that tell of one client at once, the last one tells the truth", async () => {
-  const cluster = await Cluster.start(3);
-  const [one, two, three] = cluster.engines as [Engine, Engine, Engine];
-  const watcher = await watch(cluster, one, ["a"]);
-  const { connection } = await listen(two, ["a"]);
-  await cluster.said();
-  // What the one tells comes late: the client has come to the other before.
-  cluster.hub.late.add(1);
-  two.drop(connection.id, "kicked");
-  await cluster.said();
-  await listen(three, ["a"], { key: connection.key });
-  await cluster.said();
-  cluster.hub.late.clear();
-  await cluster.pass(2_000);
-  assertEquals(seen(watcher).at(-1), `+${connection.id}`);
-  assert(seen(watcher).includes(`-${connection.id}`));
 });
 
 test("a node that was taken for dead tells all again, and is there again", async () => {
