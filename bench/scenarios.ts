@@ -102,7 +102,7 @@ export const scenarios: readonly Scenario[] = [
       rate: 40,
       burst: 20,
       seconds: 10,
-      warmUp: 2,
+      warmUp: 10,
     },
     perform: publishes(true),
   },

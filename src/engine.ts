@@ -61,9 +61,8 @@ export class Engine {
     this.policy = options.policy ?? {};
     this.#publisher = new Publisher(this.node, this.#backplane);
     this.#sweep = new Sweep(this.node);
-    if (options.log) {
-      logEvents(this.node.events, this.node.settings.clock, options.log);
-    }
+    const { events, settings } = this.node;
+    if (options.log) logEvents(events, settings.clock, options.log);
     if (this.#backplane.local) {
       announcePresence(this.node, this.#backplane);
       const fail = (error: Error) => this.node.fail(error);
@@ -71,7 +70,7 @@ export class Engine {
     } else this.#roster = new Roster(this.node, this.#backplane);
     this.node.peers = this.#roster;
     this.node.feed.start();
-    const { clock, heartbeat } = this.node.settings;
+    const { clock, heartbeat } = settings;
     // Often enough that no stream is silent for longer than `heartbeat`.
     const every = Math.min(SWEEP, heartbeat / 4);
     this.#alarm = new Alarm(clock, every, (late) => {
@@ -84,6 +83,15 @@ export class Engine {
   /** Aborts when the engine is closed; for responses of one's own. */
   get signal(): AbortSignal {
     return this.#closing.signal;
+  }
+
+  /**
+   * Resolves when it serves: at once in memory, else when the backplane has told what
+   * order there is. Rejects as `shutdown` once it is closed.
+   */
+  async ready(): Promise<void> {
+    await this.node.feed.reached;
+    this.node.ready();
   }
 
   /** The connections of this node by id, parked or away. */
@@ -136,10 +144,10 @@ export class Engine {
   }
 
   /**
-   * Publishes to a channel; resolves to the message's id once its place in the
-   * order is certain. Rejects with a `PushError`: `invalid_channel`,
-   * `invalid_data`, `invalid_json`, `too_large`, `key_reused`; `unavailable` means that nobody
-   * knows whether it was published.
+   * Publishes to a channel; resolves to the message's id once its place in the order
+   * is certain. Rejects with a `PushError`: `invalid_channel`, `invalid_data`,
+   * `invalid_json`, `too_large`, `key_reused`; `unavailable` means that nobody knows
+   * whether it was published.
    */
   async publish(
     channel: string,
@@ -150,9 +158,8 @@ export class Engine {
   }
 
   /**
-   * Sends to one connection, at whatever node and whatever it is subscribed to;
-   * `channel` says what it is about. Rejects with `not_found` if it is nobody's, with
-   * `unavailable` if some node does not say whether it is its own.
+   * Sends to one connection, at whatever node; `channel` says what it is about. Rejects
+   * with `not_found` if it is nobody's, with `unavailable` if some node does not say.
    */
   sendTo(
     to: string,
@@ -167,7 +174,6 @@ export class Engine {
     data: unknown,
     options?: PublishOptions,
   ): Promise<(string | undefined)[]>;
-  /** Sends to one connection or several. */
   async sendTo(
     to: string | readonly string[],
     channel: string,
@@ -228,10 +234,7 @@ export class Engine {
     return true;
   }
 
-  /**
-   * Ends all connections of a subject, at all nodes; how many were known. Those that
-   * a `beforeDrop` listener keeps stay.
-   */
+  /** As `drop`, for all connections of a subject; returns how many were known. */
   dropSubject(
     subject: string,
     reason: DropReason = "kicked",
@@ -257,34 +260,32 @@ export class Engine {
   }
 
   /**
-   * Ends every connection of this node, in waves if `over` says so: each client is
-   * told when to come back, so that no second brings more of them than
-   * `reconnectRate`. From its first moment newcomers are refused, and `readyz` says
-   * no; once all have been told, everything is refused. Called again, it ends within
-   * the shorter time.
+   * Ends every connection of this node, in waves if `over` says so: each client is told
+   * when to come back, so that no second brings more of them than `reconnectRate`. From
+   * its first moment newcomers are refused, and `readyz` says no; once all have been
+   * told, everything is refused. Called again, it ends within the shorter time.
    */
   async close(options: CloseOptions = {}): Promise<void> {
-    const { node } = this;
-    if (node.drain) node.drain.hurry(options.over);
-    else {
-      node.drain = new Drain(endsHere(node), node.settings, options);
-      node.events.emit("drain", node.connections.size);
-    }
-    return await (this.#closed ??= this.#end(node.drain));
+    this.node.drain?.hurry(options.over);
+    return await (this.#closed ??= this.#end(options));
   }
 
-  async #end(drain: Drain): Promise<void> {
+  async #end(options: CloseOptions): Promise<void> {
+    const { node } = this;
+    const drain = new Drain(endsHere(node), node.settings, options);
+    node.drain = drain;
+    node.events.emit("drain", node.connections.size);
     drain.wave();
     // Where all go at once, nothing comes in between.
     if (this.connections.size > 0) await drain.done;
     this.#closing.abort();
-    this.node.closed = true;
+    node.closed = true;
     this.#alarm.stop();
     this.#forgetNeighbours();
-    await this.node.health.within(this.#roster?.close());
-    this.node.feed.stop();
-    await this.node.health.within(this.#backplane.close());
-    this.node.events.emit("close");
+    await node.health.within(this.#roster?.close());
+    node.feed.stop();
+    await node.health.within(this.#backplane.close());
+    node.events.emit("close");
   }
 }
 

@@ -25,6 +25,9 @@ export interface FeedHost {
 export class Feed {
   /** The last `seq` taken. */
   applied = 0;
+  /** Resolves when it has reached the present, or is stopped before. */
+  readonly reached: Promise<void>;
+  readonly #reach: () => void;
   readonly #backplane: Backplane;
   readonly #host: FeedHost;
   /** How many of the newest messages are read before anything else. */
@@ -39,6 +42,8 @@ export class Feed {
     this.#backplane = backplane;
     this.#host = host;
     this.#preload = preload;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    [this.reached, this.#reach] = [promise, resolve];
   }
 
   /** The present order; empty until the feed has reached the present. */
@@ -60,6 +65,7 @@ export class Feed {
   /** Ends for good. */
   stop(): void {
     this.#stopped = true;
+    this.#reach();
     this.#stop?.();
     this.#stop = undefined;
   }
@@ -88,7 +94,7 @@ export class Feed {
         // Of another order there is no past that anyone could ask for.
         this.#past = 0;
         this.#renew(position);
-        if (!began) this.#host.begun();
+        if (!began) this.#begun();
       },
       lost: (seq) => {
         if (!open || seq <= this.applied) return;
@@ -120,6 +126,11 @@ export class Feed {
   #arrive(): void {
     if (this.#past === 0 || this.applied < this.#past) return;
     this.#past = 0;
+    this.#begun();
+  }
+
+  #begun(): void {
+    this.#reach();
     this.#host.begun();
   }
 

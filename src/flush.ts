@@ -1,6 +1,7 @@
 /**
  * Hands what is new in the logs to their followers: once per turn of the event
- * loop, in slices, so that other requests are served in between.
+ * loop, in slices, so that other requests are served in between. Those of a log that
+ * has many wait a moment, so that a burst costs each of them one write.
  * @module
  */
 import { setImmediate } from "./deps.ts";
@@ -8,6 +9,11 @@ import type { Follower, Log } from "./log.ts";
 
 /** How many connections are served before others get their turn. */
 export const SLICE = 1_000;
+
+/** A log with so many followers waits for what else is published … */
+export const MANY = 500;
+/** … for so long, in ms. */
+export const TOGETHER = 1;
 
 /** What a flush needs to know of its engine. */
 export interface FlushHost {
@@ -20,6 +26,8 @@ export interface FlushHost {
    * the first message of that was published, in ms since 1970.
    */
   passed(log: Log, since?: number): void;
+  /** Calls `callback` in `delay` ms. */
+  schedule(callback: () => void, delay: number): void;
   /** Tells the operator that a follower threw; the others are served. */
   fail(error: unknown): void;
 }
@@ -40,21 +48,24 @@ export class Flush {
   #pass: Pass | undefined;
   #next = 0;
   #scheduled = false;
+  #waiting = false;
 
   constructor(host: FlushHost) {
     this.#host = host;
   }
 
   /**
-   * Marks `log`: its followers are served after this turn of the event loop. What
-   * is new was published at `time`, in ms since 1970, if it is a message.
+   * Marks `log`: its followers are served after this turn of the event loop, many of
+   * them a moment later. What is new was published at `time`, in ms since 1970, if it
+   * is a message.
    */
   mark(log: Log, time?: number): void {
     if (log.dirty) return;
     log.dirty = true;
     this.#dirty.push(log);
     this.#since.push(time);
-    this.#schedule();
+    if (log.followers.size < MANY) this.#schedule();
+    else this.#wait();
   }
 
   /** Another order: what the pass under way began at is no place in it. */
@@ -67,6 +78,15 @@ export class Flush {
     const began = this.#host.applied;
     for (const follower of log.followers) this.#serve(follower);
     this.#complete(log, began);
+  }
+
+  #wait(): void {
+    if (this.#scheduled || this.#waiting) return;
+    this.#waiting = true;
+    this.#host.schedule(() => {
+      this.#waiting = false;
+      this.#schedule();
+    }, TOGETHER);
   }
 
   #schedule(): void {

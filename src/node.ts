@@ -212,6 +212,10 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
     this.merged.clear();
   }
 
+  schedule(callback: () => void, delay: number): void {
+    this.settings.clock.schedule(callback, delay);
+  }
+
   passed(log: Log, since?: number): void {
     this.logs.trim(log, this.now);
     if (since === undefined) return;

@@ -6,7 +6,7 @@ import type { EngineOptions } from "../src/options.ts";
 import { parseId } from "../src/position.ts";
 import { HandBackplane } from "./hand_backplane.ts";
 import { manualClock, test, turn } from "./harness.ts";
-import { Recorder, seqs } from "./recorder.ts";
+import { frameOf, Recorder, seqs } from "./recorder.ts";
 
 function setup(options: EngineOptions = {}) {
   const clock = manualClock();
@@ -26,6 +26,34 @@ function data(recorder: Recorder): unknown[] {
     "frames" in piece ? piece.frames.map(({ data }) => JSON.parse(data)) : []
   );
 }
+
+test("ready() resolves when the past has been read; at once in memory", async () => {
+  await setup().engine.ready();
+  const backplane = new HandBackplane({ seq: 2 });
+  backplane.feeding = false;
+  const { engine } = setup({ backplane, preload: 1 });
+  let is = false;
+  const ready = engine.ready().then(() => is = true);
+  await turn();
+  assertEquals([is, await codeOf(engine.publish("a", 1))], [
+    false,
+    "unavailable",
+  ]);
+  backplane.listener!.frame(frameOf(2));
+  await ready;
+  await engine.publish("a", 1);
+});
+
+test("ready() rejects as shutdown where an engine is closed, also while it starts", async () => {
+  const { engine } = setup();
+  await engine.close();
+  assertEquals(await codeOf(engine.ready()), "shutdown");
+  const backplane = new HandBackplane({ seq: 2 });
+  const { engine: starting } = setup({ backplane, preload: 1 });
+  const ready = codeOf(starting.ready());
+  await starting.close();
+  assertEquals(await ready, "shutdown");
+});
 
 test("publish() resolves to the id that every subscriber sees, after the turn", async () => {
   const { engine, listen } = setup();

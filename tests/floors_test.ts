@@ -93,7 +93,7 @@ const floors = [
     "alarm.ts",
     "auth/jwk.ts",
     "auth/meter.ts",
-    "backplane/jetstream_stream.ts",
+    "backplane/jetstream_maker.ts",
     "backplane/keep.ts",
     "client/loop.ts",
     "client/publish.ts",
@@ -106,7 +106,7 @@ const floors = [
   ],
   [
     "auth/token.ts",
-    "backplane/jetstream_feed.ts",
+    "backplane/jetstream_stream.ts",
     "backplane/kv_append.ts",
     "backplane/redis.ts",
     "backplane/sqlite_bounds.ts",
@@ -120,7 +120,7 @@ const floors = [
   [
     "arrival.ts",
     "auth/ticket.ts",
-    "backplane/jetstream.ts",
+    "backplane/jetstream_feed.ts",
     "backplane/kv_store.ts",
     "backplane/sqlite_store.ts",
     "client/share.ts",
@@ -134,6 +134,7 @@ const floors = [
   ["cluster/announcer.ts"],
   [
     "auth/jwt.ts",
+    "backplane/jetstream.ts",
     "backplane/deno_kv.ts",
     "backplane/sqlite.ts",
     "client/link.ts",

@@ -1,6 +1,6 @@
 /** One flush per turn of the event loop, in slices (decision 5). */
 import { assert, assertEquals } from "@std/assert";
-import { Flush, SLICE } from "../src/flush.ts";
+import { Flush, MANY, SLICE, TOGETHER } from "../src/flush.ts";
 import { type Follower, Log } from "../src/log.ts";
 import { test, turn } from "./harness.ts";
 import { frameOf } from "./recorder.ts";
@@ -17,6 +17,8 @@ class Bench {
   readonly flush = new Flush(this);
   readonly served: string[] = [];
   readonly failed: unknown[] = [];
+  /** What waits for a moment. */
+  readonly waiting: (() => void)[] = [];
 
   turn(): void {
     this.turns++;
@@ -27,8 +29,19 @@ class Bench {
     this.completed.push([log.name, log.passed]);
   }
 
+  schedule(callback: () => void, delay: number): void {
+    assertEquals(delay, TOGETHER);
+    this.waiting.push(callback);
+  }
+
   fail(error: unknown): void {
     this.failed.push(error);
+  }
+
+  /** That moment passes, and a turn. */
+  async moment(): Promise<void> {
+    for (const callback of this.waiting.splice(0)) callback();
+    await turn();
   }
 
   /** A log with `count` followers that say when they are served. */
@@ -104,12 +117,40 @@ test("a log is unmarked before its pass: what comes meanwhile is another pass", 
   assert(!log.dirty);
 });
 
+test("many followers wait a moment for what else is published; few do not", async () => {
+  const bench = new Bench();
+  const [many, few] = [bench.log("many", MANY), bench.log("few", MANY - 1)];
+  bench.publish(many);
+  await turn();
+  bench.publish(many);
+  await turn();
+  assertEquals([bench.served.length, bench.waiting.length], [0, 1]);
+  await bench.moment();
+  assertEquals([bench.served.length, bench.completed], [MANY, [["many", 2]]]);
+  bench.publish(few);
+  await turn();
+  assertEquals([bench.served.length, bench.waiting], [2 * MANY - 1, []]);
+});
+
+test("where few are served, many do not wait any longer", async () => {
+  const bench = new Bench();
+  const [many, few] = [bench.log("many", MANY), bench.log("few")];
+  bench.publish(many);
+  bench.publish(few);
+  await turn();
+  assertEquals(bench.completed, [["many", 2], ["few", 2]]);
+  await bench.moment();
+  bench.publish(many);
+  await bench.moment();
+  assertEquals(bench.served.length, 2 * MANY + 1);
+});
+
 test("a flush lets others have their turn after 1,000 connections", async () => {
   assertEquals(SLICE, 1_000);
   const bench = new Bench();
   const log = bench.log("a", 2_500);
   bench.publish(log);
-  await turn();
+  await bench.moment();
   assertEquals([bench.served.length, bench.completed], [1_000, []]);
   assertEquals(log.passed, 0, "not all have been served");
   await turn();
@@ -134,7 +175,7 @@ test("a pass of slices is complete up to where it began, not where it ended", as
   const bench = new Bench();
   const log = bench.log("a", 1_500);
   bench.publish(log);
-  await turn();
+  await bench.moment();
   bench.publish(log);
   await turn();
   await turn();
@@ -150,7 +191,7 @@ test("a follower that leaves during a pass is not served, one that comes is", as
   const come: Follower = { flush: () => void bench.served.push("come") };
   log.followers.add(gone);
   bench.publish(log);
-  await turn();
+  await bench.moment();
   log.followers.delete(gone);
   log.followers.add(come);
   await turn();
@@ -170,7 +211,7 @@ test("now() in the middle of a pass leaves passed where it has come to", async (
   const bench = new Bench();
   const log = bench.log("a", 1_500);
   bench.publish(log);
-  await turn();
+  await bench.moment();
   bench.publish(log);
   bench.flush.now(log);
   assertEquals(log.passed, 2);

@@ -63,9 +63,8 @@ interface Following {
  * import { createEngine, denoKv } from "../../mod.ts";
  *
  * const kv = await Deno.openKv(":memory:"); // on Deno Deploy: Deno.openKv()
- * const backplane = denoKv({ kv });
- * const engine = createEngine({ backplane });
- * await backplane.top(); // until then, publishing is refused as `unavailable`
+ * const engine = createEngine({ backplane: denoKv({ kv }) });
+ * await engine.ready(); // until then, all is refused as `unavailable`
  * await engine.publish("news", "hello");
  * await engine.close();
  * kv.close();

@@ -78,6 +78,7 @@ const WAITING = 10_000;
  *
  * const connection = await connect({ maxReconnectAttempts: -1 });
  * const engine = createEngine({ backplane: jetStream({ connection }) });
+ * await engine.ready(); // until then, all is refused as `unavailable`
  * await engine.publish("news", { hello: "every node" });
  * ```
  */

@@ -20,13 +20,9 @@ import { createHash } from "../deps.ts";
 import type { Frame } from "../frame.ts";
 import { newEpoch } from "../key.ts";
 import type { Position } from "../position.ts";
-import { ApiError, type JetStreamApi, type Stored } from "./jetstream_api.ts";
-import {
-  configOf,
-  epochOf,
-  type Info,
-  type StreamOptions,
-} from "./jetstream_config.ts";
+import type { JetStreamApi, Stored } from "./jetstream_api.ts";
+import { epochOf, type Info, type StreamOptions } from "./jetstream_config.ts";
+import { makeStream } from "./jetstream_maker.ts";
 import {
   contentOf,
   frameOf,
@@ -41,16 +37,11 @@ export interface StreamTop extends Position {
   readonly last: Stored | undefined;
 }
 
-/** When it is sure which of two streams stays that were made at once, in ms. */
-const SETTLE = 200;
-
 /** What was published, and where it lies. */
 export interface Published extends Position {
   /** What is stored there, if it is not a repeat. */
   readonly content: string | undefined;
 }
-
-const NAME_IN_USE = 10_058;
 
 /** Nothing else was published to the subject. */
 const FIRST = "Nats-Expected-Last-Subject-Sequence: 0";
@@ -219,26 +210,8 @@ export class OrderStream {
   }
 
   /** What JetStream says of the stream; it is made if there is none. */
-  async #made(): Promise<Info> {
-    try {
-      return await this.#api.ask<Info>("STREAM.INFO");
-    } catch (error) {
-      if (!(error instanceof ApiError && error.code === 404)) throw error;
-    }
-    const subjects = [this.#subject(newEpoch())];
-    try {
-      const config = configOf(this.#options, subjects);
-      await this.#api.ask<Info>("STREAM.CREATE", config);
-    } catch (error) {
-      // Another node was faster.
-      if (!(error instanceof ApiError && error.number === NAME_IN_USE)) {
-        throw error;
-      }
-    }
-    // Two that are made at the same moment both seem to be the one (seen once, in NATS 2.9);
-    // what was published to the other would be gone.
-    await new Promise((resolve) => setTimeout(resolve, SETTLE));
-    return await this.#api.ask<Info>("STREAM.INFO");
+  #made(): Promise<Info> {
+    return makeStream(this.#api, this.#options);
   }
 
   #epochOf(info: Info): string {

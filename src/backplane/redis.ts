@@ -92,6 +92,7 @@ interface Waiting {
  *
  * const client = createClient({ url: "redis://127.0.0.1:6379" });
  * const engine = createEngine({ backplane: redis({ client }) });
+ * await engine.ready(); // until then, all is refused as `unavailable`
  * await engine.publish("news", { hello: "every node" });
  * ```
  */

@@ -114,12 +114,14 @@ async function booksOf(
   return accounts!;
 }
 
+// The servers of others run on Node, whoever measures them.
+const OTHERS = runtime === "deno" ? ["cometd", "faye"] as const : [];
+
 for (
   const [name, on] of [
-    ["halley-bayeux", runtime],
-    ["cometd", "node"],
-    ["faye", "node"],
-  ] as const
+    ["halley-bayeux", runtime] as const,
+    ...OTHERS.map((name) => [name, "node"] as const),
+  ]
 ) {
   test(`every delivery of ${name} in rooms is accounted for`, async () => {
     const accounts = await booksOf(name, on);

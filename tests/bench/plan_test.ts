@@ -25,8 +25,8 @@ test("a plan's bursts are due together, and evenly spread", () => {
     500,
     1_000,
   ]);
-  assertEquals(unmeasured(burst), 80);
-  assertEquals(messages(burst), 480);
+  assertEquals(unmeasured(burst), 400);
+  assertEquals(messages(burst), 800);
   assertEquals(due(burst, unmeasured(burst)), burst.warmUp * 1_000);
 });
 
