@@ -121,6 +121,14 @@ export class Logs {
     this.#count(log, before);
   }
 
+  /** Forgets what a log holds up to `floor`, where the backplane lacks some, too. */
+  lose(log: Log, floor: number): void {
+    const before = log.memory;
+    log.clear(floor);
+    log.lost = floor;
+    this.#count(log, before);
+  }
+
   /** Drops what a log, and all logs together, hold beyond their bounds. */
   trim(log: Log, now: number): void {
     const before = log.memory;

@@ -66,6 +66,14 @@ export function changes(
   return found;
 }
 
+/** Joins and leaves of `channel` were not told for a while: who watches asks again. */
+export function missed({ logs, applied }: Node, channel: string): void {
+  const log = logs.get(presenceLog(channel));
+  if (!log) return;
+  logs.lose(log, applied);
+  for (const follower of log.followers) follower.flush();
+}
+
 /** Publishes joins and leaves, where somebody watches, of the one node there is. */
 export function announcePresence(node: Node, backplane: Backplane): void {
   const announce =

@@ -7,7 +7,7 @@ import type { Connection } from "../src/connection.ts";
 import type { Engine } from "../src/engine.ts";
 import { PushError } from "../src/errors.ts";
 import type { Frame } from "../src/frame.ts";
-import { matches } from "../src/name.ts";
+import { matches, NODES } from "../src/name.ts";
 
 /** A connection that somebody wants ended, by an order of a node. */
 interface Ordered {
@@ -104,7 +104,8 @@ export class Homes {
 
   /**
    * Joins and leaves: what was told last of each connection is true. Where no node
-   * has died and nothing was lost (`orderly`), none was told twice.
+   * has died and nothing was lost (`orderly`), none was told twice. While the others
+   * take the node of those who watch for dead nothing is: then they ask again.
    */
   checkTold(
     frames: readonly Frame[],
@@ -112,10 +113,20 @@ export class Homes {
     orderly: boolean,
   ): void {
     const last = new Map<string, string>();
+    let watcher: string | undefined;
+    let lapsed = false;
     for (const { log, data, kind } of frames) {
+      if (log === NODES) {
+        const { node, watch, gone } = JSON.parse(data);
+        if (gone?.includes(watcher)) lapsed = true;
+        if (!watch?.includes(channel)) continue;
+        watcher = node;
+        if (lapsed) last.clear();
+        lapsed = false;
+      }
       if (log !== `$presence/${channel}`) continue;
       const { connection } = JSON.parse(data);
-      if (orderly && last.get(connection) === kind) {
+      if (orderly && !lapsed && last.get(connection) === kind) {
         this.violations.push(`${connection}: ${kind} of ${channel} came twice`);
       }
       last.set(connection, kind);

@@ -16,6 +16,7 @@ import { type Change, forget, hasMoved, learn, type Told } from "./learn.ts";
 import { type Member, Members, type NodeEntry } from "./members.ts";
 import { NODES } from "../name.ts";
 import type { Node, Peers } from "../node.ts";
+import { missed } from "../presence.ts";
 import { Announcer } from "./announcer.ts";
 import { Questions } from "./questions.ts";
 import type { DropOrder, Said } from "./report.ts";
@@ -153,10 +154,15 @@ export class Roster implements Peers {
 
   /** The feed has begun, or something of it is missing: everybody tells all. */
   lost(): void {
+    this.#announcer.lost();
+    this.#again();
+  }
+
+  /** The others do not know us, or we do not know them. */
+  #again(): void {
     for (const node of this.#members.others) node.missed = 0;
     this.#settles = Infinity;
     this.#questions.lost();
-    this.#announcer.lost();
     this.#speaker.lost();
     for (const channel of this.#watchers.channels) this.#speaker.watch(channel);
     this.#speaker.say("hello");
@@ -180,14 +186,17 @@ export class Roster implements Peers {
     if (said.number <= node.number) return;
     node.number = said.number;
     node.missed = 0;
+    const untold = (said.watch ?? []).filter((each) => !node.watched.has(each));
     // What follows from it is told by who said it, and known to all.
     const tell = said.watch || this.#members.watching
       ? (change: Change) => this.#announcer.owe(node.id, frame, change)
       : undefined;
     learn(this.#members, node, said, tell);
     for (const id of said.gone ?? []) this.#gone(id, tell);
-    if (node === this.#members.self) this.#returned(said);
-    else this.#told(node, said);
+    if (node !== this.#members.self) return this.#told(node, said);
+    this.#returned(said);
+    // Who watches already, though nobody knew: we were taken for dead.
+    for (const channel of untold) missed(this.#node, channel);
   }
 
   get #now(): number {
@@ -274,7 +283,7 @@ export class Roster implements Peers {
     if (!node) return;
     forget(this.#members, node, tell);
     // The others have not heard us for long: they have to be told again.
-    if (node === this.#members.self) return this.lost();
+    if (node === this.#members.self) return this.#again();
     this.#members.nodes.delete(id);
     this.#questions.answered(id);
   }

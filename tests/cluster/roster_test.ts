@@ -6,7 +6,7 @@ import { NODES } from "../../src/name.ts";
 import { Cluster } from "../hub.ts";
 import { test, turn } from "../harness.ts";
 import type { Recorder } from "../recorder.ts";
-import { listen, seen, watch } from "./watching.ts";
+import { listen, resets, seen, watch } from "./watching.ts";
 
 /** The data it got. */
 function data({ written }: Recorder): unknown[] {
@@ -260,6 +260,24 @@ test("a node that was taken for dead tells all again, and is there again", async
   await cluster.pass(6_000);
   assertEquals(seen(watcher), [`-${connection.id}`, `+${connection.id}`]);
   await one.sendTo(connection.id, "x", 1);
+});
+
+test("who watches at a node that was taken for dead is told to ask again (N11.3)", async () => {
+  const cluster = await Cluster.start(3);
+  const [one, two] = cluster.engines as [Engine, Engine];
+  const watcher = await watch(cluster, one, ["a"]);
+  cluster.freeze(one);
+  await cluster.pass(25_000);
+  // Nobody who lives watches: it is not told.
+  const { connection } = await listen(two, ["a"]);
+  await cluster.said();
+  cluster.thaw(one);
+  await cluster.pass(6_000);
+  assertEquals(seen(watcher), []);
+  assertEquals(resets(watcher), ["$presence/a"]);
+  two.drop(connection.id);
+  await cluster.pass(1_000);
+  assertEquals(seen(watcher), [`-${connection.id}`]);
 });
 
 test("nobody is missed while the backplane is away", async () => {

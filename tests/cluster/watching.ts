@@ -38,3 +38,10 @@ export function seen({ written, connection }: Recorder): string[] {
       : []
   );
 }
+
+/** What it was told that a part of is missing. */
+export function resets({ written }: Recorder): (string | undefined)[] {
+  return written.flatMap((piece) =>
+    "data" in piece && piece.data.type === "reset" ? [piece.data.channel] : []
+  );
+}
