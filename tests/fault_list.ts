@@ -154,12 +154,6 @@ export const faults: Fault[] = [
     to: "",
   },
   {
-    breaks: "nodes: a join or leave is told before the one that was before it",
-    file: "cluster/announcer.ts",
-    from: "if (queue[0] === owed) this.#next(owed);",
-    to: "this.#next(owed);",
-  },
-  {
     breaks: "nodes: joins and leaves that a dead node owes are told by nobody",
     file: "cluster/announcer.ts",
     from: "if (owed.by === id || owed.since > end) continue;",
