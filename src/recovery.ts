@@ -20,6 +20,8 @@ export interface RecoveryHost {
   readonly epoch: string;
   readonly now: number;
   readonly logs: Logs;
+  /** Whether all is over. */
+  readonly closed: boolean;
   /** Tells the operator; whoever waited tries again at the next sweep. */
   fail(error: unknown): void;
 }
@@ -68,7 +70,8 @@ export class Recovery {
     }
     log.pins++;
     const read = this.#fill(log, after).catch((error) => {
-      this.#host.fail(error);
+      // What it was read for is gone, and so is the backplane.
+      if (!this.#host.closed) this.#host.fail(error);
       return false;
     }).finally(() => {
       log.pins--;
