@@ -245,9 +245,8 @@ export class Engine {
   }
 
   /**
-   * Does what is due at `now`, in ms since 1970: heartbeats, answers to polls, ends
-   * of slow and absent connections, of tokens and of old messages. Its own timer calls
-   * it; tests call it with the time they like.
+   * Does what is due at `now`, in ms since 1970: heartbeats, answers to polls, ends of
+   * all kinds. Its own timer calls it; tests call it with the time they like.
    */
   sweep(now: number = this.node.settings.clock.now()): void {
     this.#sweep.now(now);
@@ -266,15 +265,17 @@ export class Engine {
    * told, everything is refused. Called again, it ends within the shorter time.
    */
   async close(options: CloseOptions = {}): Promise<void> {
-    this.node.drain?.hurry(options.over);
-    return await (this.#closed ??= this.#end(options));
+    const { node } = this;
+    if (node.drain) node.drain.hurry(options.over);
+    else {
+      node.drain = new Drain(endsHere(node), node.settings, options);
+      node.events.emit("drain", node.connections.size);
+    }
+    return await (this.#closed ??= this.#end(node.drain));
   }
 
-  async #end(options: CloseOptions): Promise<void> {
+  async #end(drain: Drain): Promise<void> {
     const { node } = this;
-    const drain = new Drain(endsHere(node), node.settings, options);
-    node.drain = drain;
-    node.events.emit("drain", node.connections.size);
     drain.wave();
     // Where all go at once, nothing comes in between.
     if (this.connections.size > 0) await drain.done;

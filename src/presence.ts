@@ -67,11 +67,17 @@ export function changes(
 }
 
 /** Joins and leaves of `channel` were not told for a while: who watches asks again. */
-export function missed({ logs, applied }: Node, channel: string): void {
-  const log = logs.get(presenceLog(channel));
+export function missed(node: Node, channel: string): void {
+  const log = node.logs.get(presenceLog(channel));
   if (!log) return;
-  logs.lose(log, applied);
-  for (const follower of log.followers) follower.flush();
+  node.logs.lose(log, node.applied);
+  for (const follower of log.followers) {
+    try {
+      follower.flush();
+    } catch (error) {
+      node.fail(error);
+    }
+  }
 }
 
 /** Publishes joins and leaves, where somebody watches, of the one node there is. */

@@ -55,6 +55,18 @@ test("ready() rejects as shutdown where an engine is closed, also while it start
   assertEquals(await ready, "shutdown");
 });
 
+test("close() that was given a wrong time, or is called by a listener, closes all the same", async () => {
+  const { engine } = setup();
+  await assertRejects(() => engine.close({ over: NaN }), RangeError);
+  let drains = 0;
+  engine.on("drain", () => {
+    drains++;
+    void engine.close();
+  });
+  await engine.close();
+  assertEquals([drains, engine.signal.aborted], [1, true]);
+});
+
 test("publish() resolves to the id that every subscriber sees, after the turn", async () => {
   const { engine, listen } = setup();
   const [one, two, other] = [

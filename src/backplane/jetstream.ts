@@ -156,6 +156,7 @@ class JetStreamBackplane implements Backplane {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#stream.close();
     await Promise.allSettled(this.#calls);
     this.#feed.close();
   }

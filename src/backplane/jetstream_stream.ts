@@ -22,7 +22,7 @@ import { newEpoch } from "../key.ts";
 import type { Position } from "../position.ts";
 import type { JetStreamApi, Stored } from "./jetstream_api.ts";
 import { epochOf, type Info, type StreamOptions } from "./jetstream_config.ts";
-import { makeStream } from "./jetstream_maker.ts";
+import { findStream, makeStream } from "./jetstream_maker.ts";
 import {
   contentOf,
   frameOf,
@@ -52,6 +52,8 @@ const decoder = new TextDecoder();
 export class OrderStream {
   readonly #api: JetStreamApi;
   readonly #options: StreamOptions;
+  readonly #closing = new AbortController();
+  #making: Promise<Info> | undefined;
   /** The latest time that is known, in µs: the next message's is above it. */
   #time = 0;
 
@@ -209,9 +211,20 @@ export class OrderStream {
     this.#time = Math.max(this.#time, Math.round(time * 1_000));
   }
 
+  /** Nobody waits any longer for another node to make it. */
+  close(): void {
+    this.#closing.abort();
+  }
+
   /** What JetStream says of the stream; it is made if there is none. */
-  #made(): Promise<Info> {
-    return makeStream(this.#api, this.#options);
+  async #made(): Promise<Info> {
+    const info = await findStream(this.#api);
+    if (info) return info;
+    const { signal } = this.#closing;
+    // However many ask, this node is one of those that want to.
+    this.#making ??= makeStream(this.#api, this.#options, signal)
+      .finally(() => this.#making = undefined);
+    return await this.#making;
   }
 
   #epochOf(info: Info): string {

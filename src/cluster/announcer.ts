@@ -26,6 +26,8 @@ interface Owed {
   by: string;
   /** How many beats had come when it was owed. */
   readonly since: number;
+  /** Whether it could not be told. */
+  failed?: boolean;
 }
 
 /** What this node knows to be owed, and its end of telling it. */
@@ -85,7 +87,12 @@ export class Announcer {
     const { id } = this.#members.self;
     for (const [about, queue] of this.#owed) {
       const owed = queue[0]!;
-      if (owed.by === id || owed.since > end) continue;
+      if (owed.by === id) {
+        // What others have told meanwhile has come before this beat.
+        if (owed.failed) this.#due.add(owed);
+        continue;
+      }
+      if (owed.since > end) continue;
       if (owed.by === NOBODY && !this.#isTrue(owed.draft)) {
         this.#owed.delete(about);
         continue;
@@ -95,7 +102,7 @@ export class Announcer {
     }
   }
 
-  /** Tells what is ours to tell; what could not be told waits for the next time. */
+  /** Tells what is ours to tell; what could not be told waits for our next beat. */
   announce(): void {
     if (this.#due.size === 0) return;
     const due = [...this.#due];
@@ -134,11 +141,11 @@ export class Announcer {
   }
 
   async #tell(owed: Owed): Promise<void> {
+    owed.failed = false;
     try {
       await this.#backplane.publish(owed.draft);
     } catch (error) {
-      const [oldest] = this.#owed.get(aboutOf(owed.draft)) ?? [];
-      if (oldest === owed) this.#due.add(owed);
+      owed.failed = true;
       if (!isAway(error)) this.#fail(error);
     }
   }

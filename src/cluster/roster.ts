@@ -264,9 +264,8 @@ export class Roster implements Peers {
       dropSubject(this.#node, subject, reason, after, given);
     }
     if (id === undefined) return;
-    this.#bar(id, reason);
     const connection = this.#node.connections.get(id);
-    if (!connection) return;
+    if (!connection) return this.#bar(id, reason);
     // One that has come since is not meant by an order that is repeated.
     if (given !== undefined && connection.awaySince > given) return;
     drop(this.#node, connection, reason, after);

@@ -24,6 +24,7 @@ for (const [name, connect] of Object.entries(connections)) {
     const opened = await Promise.all(
       Array.from({ length: 6 }, () => connect(service.port)),
     );
+    const { signal } = new AbortController();
     const made: string[] = [];
     const spy = new JetStreamApi(opened[0]!, "halley", 5_000);
     spy.listen("$JS.API.STREAM.CREATE.*", ({ subject }) => {
@@ -32,13 +33,13 @@ for (const [name, connect] of Object.entries(connections)) {
     await assertRejects(() => spy.ask("STREAM.INFO"), ApiError);
     const infos = await Promise.all(opened.map((connection) => {
       const api = new JetStreamApi(connection, "halley", 5_000);
-      return makeStream(api, OPTIONS);
+      return makeStream(api, OPTIONS, signal);
     }));
     assertEquals(made, ["$JS.API.STREAM.CREATE.halley"]);
     const [epoch, ...others] = infos.map((info) => epochOf("halley", info));
     assertEquals(others, Array(5).fill(epoch));
     // Whoever comes later finds it.
-    const later = await makeStream(spy, OPTIONS);
+    const later = await makeStream(spy, OPTIONS, signal);
     assertEquals([epochOf("halley", later), made.length], [epoch, 1]);
     await Promise.all(opened.map((connection) => connection.close()));
   });
