@@ -156,7 +156,7 @@ export const faults: Fault[] = [
   {
     breaks: "nodes: joins and leaves that a dead node owes are told by nobody",
     file: "cluster/announcer.ts",
-    from: "if (owed.by === id || owed.since > end) continue;",
+    from: "if (owed.since > end) continue;",
     to: "if (owed.by !== NOBODY || owed.since > end) continue;",
   },
   {
