@@ -82,12 +82,13 @@ export class Roster implements Peers {
     return this.#members.elsewhere(id);
   }
 
-  /** Whether another node has connection `id`: false is certain. */
+  /** Whether any node has connection `id`: false is certain. */
   async reaches(id: string): Promise<boolean> {
     if (this.find(id)) return true;
     const answer = this.#questions.ask(id, this.#now);
     this.#speaker.soon();
-    return await answer;
+    // It may have come here while the others were asked.
+    return await answer || this.#node.connections.has(id);
   }
 
   /** Resolves once all nodes tell who joins and leaves `channels`. */

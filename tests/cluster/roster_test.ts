@@ -66,6 +66,20 @@ test("sendTo() knows nothing of a connection while a node does not answer", asyn
   assertEquals(await codeOf(one.sendTo("nobody", "x", 1)), "not_found");
 });
 
+test("sendTo() finds a connection that comes to its own node while the others are asked", async () => {
+  const cluster = await Cluster.start(2);
+  const [one, two] = cluster.engines as [Engine, Engine];
+  const { connection: { id, key } } = await listen(one, ["a"]);
+  await cluster.said();
+  one.drop(id);
+  await cluster.said();
+  const sending = two.sendTo(id, "x", 1);
+  const recorder = await listen(two, ["a"], { key });
+  await sending;
+  await turn();
+  assertEquals([recorder.connection.id, data(recorder)], [id, [1]]);
+});
+
 test("sendTo() several asks once, and none again for those that come meanwhile", async () => {
   const cluster = await Cluster.start(2);
   const [one] = cluster.engines as [Engine];
