@@ -82,7 +82,12 @@ test("the bench counts each message that comes after a later one", async () => {
 test("the bench says that some messages come far later than all others", async () => {
   // Slowly, so that on a busy machine others are not as late.
   const plan = { ...PLAN, rate: 20, seconds: 5 };
-  const { accounts, metrics, warnings } = await found("delay", { plan });
+  let round = await found("delay", { plan });
+  // Where a busy machine was as late with all, none stands out: that says nothing.
+  while (5 * round.metrics.latencyP99! >= LATE) {
+    round = await found("delay", { plan });
+  }
+  const { accounts, metrics, warnings } = round;
   assertEquals(accounts.lost, 0);
   assert(accounts.outOfOrder > 0, "late ones come after others, too");
   assert(metrics.latencyMax! >= LATE && metrics.stragglers! >= 1);
