@@ -4,19 +4,9 @@ import { ApiError, JetStreamApi } from "../../src/backplane/jetstream_api.ts";
 import { epochOf } from "../../src/backplane/jetstream_config.ts";
 import { makeStream } from "../../src/backplane/jetstream_maker.ts";
 import { Service, testWith } from "../services.ts";
-import { connections } from "./nats_clients.ts";
+import { connections, KEPT } from "./nats_clients.ts";
 
 const test = testWith("nats-server");
-
-const OPTIONS = {
-  stream: "halley",
-  storage: "file",
-  replicas: 1,
-  frames: 10,
-  age: 60_000,
-  size: 1_000_000,
-  keyAge: 1_000,
-} as const;
 
 for (const [name, connect] of Object.entries(connections)) {
   test(`of many nodes with ${name} that find no stream one makes it, and all have its epoch`, async () => {
@@ -33,13 +23,13 @@ for (const [name, connect] of Object.entries(connections)) {
     await assertRejects(() => spy.ask("STREAM.INFO"), ApiError);
     const infos = await Promise.all(opened.map((connection) => {
       const api = new JetStreamApi(connection, "halley", 5_000);
-      return makeStream(api, OPTIONS, signal);
+      return makeStream(api, KEPT, signal);
     }));
     assertEquals(made, ["$JS.API.STREAM.CREATE.halley"]);
     const [epoch, ...others] = infos.map((info) => epochOf("halley", info));
     assertEquals(others, Array(5).fill(epoch));
     // Whoever comes later finds it.
-    const later = await makeStream(spy, OPTIONS, signal);
+    const later = await makeStream(spy, KEPT, signal);
     assertEquals([epochOf("halley", later), made.length], [epoch, 1]);
     await Promise.all(opened.map((connection) => connection.close()));
   });

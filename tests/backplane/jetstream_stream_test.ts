@@ -6,12 +6,11 @@ import {
 } from "../../src/backplane/jetstream.ts";
 import type { Backplane } from "../../src/backplane.ts";
 import { JetStreamApi } from "../../src/backplane/jetstream_api.ts";
-import type { StreamOptions } from "../../src/backplane/jetstream_config.ts";
 import { OrderStream } from "../../src/backplane/jetstream_stream.ts";
 import { draft, hear, refusal } from "../ear.ts";
 import { until } from "../outside.ts";
 import { Service, testWith } from "../services.ts";
-import { connections } from "./nats_clients.ts";
+import { connections, KEPT } from "./nats_clients.ts";
 
 const declare = testWith("nats-server");
 
@@ -22,16 +21,6 @@ interface Bench {
   /** Publishes as anybody may, or asks the API. */
   send(subject: string, body: unknown): Promise<unknown>;
 }
-
-const KEPT: StreamOptions = {
-  stream: "halley",
-  storage: "file",
-  replicas: 1,
-  frames: 10,
-  age: 60_000,
-  size: 1_000_000,
-  keyAge: 1_000,
-};
 
 /** A test with a server and a connection of its own. */
 function test(name: string, body: (bench: Bench) => Promise<void>): void {
