@@ -24,11 +24,17 @@ export function prove(
   alone: boolean,
 ): void {
   const { connection, acks } = session;
+  session.upTo = Infinity;
   if (acks) {
     const seq = acks.received(fieldsOf(message.ext).ack);
     if (seq !== undefined) arrived(connection, seq);
     connection.rewind();
   } else if (session.connected && failed(session, message, alone)) {
+    // The first may come last: the next connect must prove the same, whichever reply
+    // its client has had.
+    const repeated = message.id === session.lastConnect;
+    const { sent, cursor } = connection;
+    if (repeated && sent > cursor) session.upTo = sent;
     connection.rewind();
   } else connection.confirm();
   session.piggybacked = session.unproved = false;
@@ -58,13 +64,27 @@ export const LOST = Symbol("lost");
 export function take(session: Session): string | typeof LOST {
   let text = "";
   while (text.length < CHUNK_BYTES) {
-    const next = session.connection.next();
+    const limit = room(session);
+    const next = limit > 0 ? session.connection.next(limit) : undefined;
     if (!next) break;
     if (!(next instanceof Chunk)) return LOST;
     text += eventsOf(next);
   }
   if (text !== "") session.unproved = true;
   return text;
+}
+
+/** How many messages it may be handed now. */
+function room({ connection: { logs, sent }, upTo }: Session): number {
+  // What is lost is told in any case.
+  if (upTo === Infinity || logs.some(({ floor }) => floor > sent)) {
+    return Infinity;
+  }
+  const seqs = new Set<number>();
+  for (const log of logs) {
+    for (const { seq } of log.after(sent)) if (seq <= upTo) seqs.add(seq);
+  }
+  return seqs.size;
 }
 
 /** Whether something is new, and whether all of it may wait. */

@@ -24,6 +24,8 @@ export class Session {
   connected = false;
   /** The id of the last connect. */
   lastConnect: unknown;
+  /** Where the reply to a repeated connect ends: where the first one did. */
+  upTo = Infinity;
   /** Whether a reply with events has gone out that no connect has proved. */
   unproved = false;
   /** Whether such a reply was one to something else than a connect. */

@@ -13,8 +13,11 @@ test("a connect with the same id as the last says that its reply was lost (Faye)
   });
   assertEquals(dataOf(await peer.send(message)), [1]);
   await world.engine.publish("a", 2);
-  assertEquals(dataOf(await peer.send(message)), [1, 2]);
-  assertEquals(dataOf(await peer.send(message)), [1, 2]);
+  // The same, and no more: the first of the two may come to the server last, and
+  // whichever reply the client has had, its next connect proves that one.
+  assertEquals(dataOf(await peer.send(message)), [1]);
+  assertEquals(dataOf(await peer.send(message)), [1]);
+  assertEquals(dataOf(await peer.connect()), [2]);
   const held = peer.connect();
   await settle();
   await world.engine.publish("a", 3);
