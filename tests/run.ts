@@ -1,10 +1,13 @@
 /**
  * Runs the whole suite under Deno and under Bun, and says how many tests passed and
  * failed in both. Each folder has a process of its own, of which three run at a time,
- * as much of it is waiting; what one prints is shown when it ends. Bun comes from
- * PATH, or from npm where there is none.
+ * as much of it is waiting; what one prints is shown when it ends, and what failed is
+ * shown once more at the end of all. Bun comes from PATH, or from npm where there is
+ * none.
  * @module
  */
+import { failuresIn } from "./failures.ts";
+
 const root = new URL("../", import.meta.url).pathname;
 
 /** How many processes run at a time. */
@@ -132,6 +135,10 @@ const { code } = await run({
   command: install,
 });
 const ended = await runAll(jobs(bun));
+for (const { name, text } of ended) {
+  const shown = failuresIn(text);
+  if (shown !== "") console.log(`Failed in ${name}:\n${shown}\n`);
+}
 let passed = 0;
 let failed = code === 0 ? 0 : 1;
 for (
