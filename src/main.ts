@@ -22,6 +22,8 @@ import { openBackplane } from "./storage.ts";
 
 /** How long clients get to read their `close` frames, in ms. */
 const GRACE = 1_000;
+/** How long it waits for its storage before it listens all the same, in ms. */
+const PATIENCE = 5_000;
 
 const everybody: Policy = { allow: () => true };
 const config = await attempt(() => readConfig(process.env));
@@ -57,9 +59,11 @@ app.notFound(async (c) => {
   return problem(new PushError("not_found", detail));
 });
 
+let leaving = false;
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.on(signal, () => void shutdown());
 }
+await storageReady();
 // After the server listens, or has failed to.
 if (import.meta.main) setTimeout(() => greet());
 
@@ -110,6 +114,24 @@ async function attempt<T>(make: () => T | Promise<T>): Promise<T> {
   }
 }
 
+/**
+ * Waits until it can serve: where processes share a port, requests come as soon as it
+ * listens. If that takes long it listens and refuses them, so that probes see why.
+ */
+async function storageReady(): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(() => {
+    const what = config.storage?.kind;
+    console.error(
+      `halley: ${what} does not answer: all is refused until it does`,
+    );
+    resolve();
+  }, PATIENCE);
+  // It rejects if a signal ends all meanwhile.
+  await Promise.race([engine.ready(), late]).catch(() => {});
+  clearTimeout(timer);
+}
+
 /** What people read when it listens. */
 function banner(port: number): string {
   const url = `http://${config.host}:${port}/push`;
@@ -132,8 +154,6 @@ export function greet(port: number = config.port): void {
   if (log) log({ time: Date.now(), ...fields });
   else console.log(banner(port));
 }
-
-let leaving = false;
 
 async function shutdown(): Promise<void> {
   if (leaving) process.exit(1);

@@ -3,23 +3,57 @@ import { assertEquals } from "@std/assert";
 import { pause, startCommand } from "../harness.ts";
 import { freePort } from "../port.ts";
 import { Service, testWith } from "../services.ts";
-import { Child } from "./child.ts";
+import { Child, standalone } from "./child.ts";
 import { publish } from "./halley.ts";
 
-const test = testWith("nats-server");
+const testNats = testWith("nats-server");
+const testRedis = testWith("redis-server");
 
-test("a server that starts before NATS says what it waits for, and then serves", async () => {
-  await using service = await Service.nats();
-  await service.kill();
-  const port = await freePort();
-  await using child = new Child(startCommand(), {
-    PORT: String(port),
-    HALLEY_NATS: `nats://127.0.0.1:${service.port}`,
-  });
-  await child.says("NATS does not answer yet");
-  await service.restart();
-  await child.says(`:${port}`);
-  const origin = `http://127.0.0.1:${port}`;
-  while ((await fetch(`${origin}/readyz`)).status !== 200) await pause();
-  assertEquals((await publish(`${origin}/push/a`, 1)).status, 200);
-});
+testNats(
+  "a server that starts before NATS says what it waits for, and then serves",
+  async () => {
+    await using service = await Service.nats();
+    await service.kill();
+    const port = await freePort();
+    await using child = new Child(startCommand(), {
+      PORT: String(port),
+      HALLEY_NATS: `nats://127.0.0.1:${service.port}`,
+    });
+    await child.says("NATS does not answer yet");
+    await service.restart();
+    await child.says(`:${port}`);
+    const origin = `http://127.0.0.1:${port}`;
+    while ((await fetch(`${origin}/readyz`)).status !== 200) await pause();
+    assertEquals((await publish(`${origin}/push/a`, 1)).status, 200);
+  },
+);
+
+testRedis(
+  "a server listens when it can serve, so that the first request is",
+  async () => {
+    await using service = await Service.redis();
+    await using server = await standalone({
+      HALLEY_REDIS: `redis://127.0.0.1:${service.port}`,
+    });
+    assertEquals((await publish(`${server.url}/a`, 1)).status, 200);
+  },
+);
+
+testRedis(
+  "a server whose Redis is away listens in the end, refuses, and says why",
+  async () => {
+    await using service = await Service.redis();
+    await service.kill();
+    await using server = await standalone({
+      HALLEY_REDIS: `redis://127.0.0.1:${service.port}`,
+    });
+    await server.child.says("HALLEY_REDIS does not answer");
+    const { origin } = new URL(server.url);
+    assertEquals((await fetch(`${origin}/healthz`)).status, 200);
+    assertEquals(await (await fetch(`${origin}/readyz`)).text(), "backplane\n");
+    assertEquals((await publish(`${server.url}/a`, 1)).status, 503);
+    await service.restart();
+    while ((await fetch(`${origin}/readyz`)).status !== 200) await pause();
+    assertEquals((await publish(`${server.url}/a`, 1)).status, 200);
+  },
+);
