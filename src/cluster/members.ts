@@ -73,6 +73,12 @@ export class Members {
     return [...this.nodes.values()].filter((node) => node !== this.self);
   }
 
+  /** The nodes that have not said goodbye, by id. */
+  get staying(): string[] {
+    const nodes = [...this.nodes.values()].filter(({ leaving }) => !leaving);
+    return nodes.map(({ id }) => id);
+  }
+
   /** Whether anybody watches anything. */
   get watching(): boolean {
     for (const { watched } of this.nodes.values()) {

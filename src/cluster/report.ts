@@ -49,6 +49,8 @@ export interface Said {
   bye?: true;
   /** From here on it tells all: what it does not name is not there. */
   first?: true;
+  /** With `first`: the nodes that it knows to be there, silent or not. */
+  nodes?: string[];
   /** That was all. */
   last?: true;
   /** What `joined` refers to: names and patterns. */
@@ -70,6 +72,16 @@ export interface Said {
   /** What is to be ended. */
   drop?: DropOrder[];
 }
+
+/** Of what a message may say many. */
+type Items =
+  | "nodes"
+  | "left"
+  | "watch"
+  | "unwatch"
+  | "gone"
+  | "answers"
+  | "drop";
 
 /** A message in the making. */
 export class Report {
@@ -99,7 +111,7 @@ export class Report {
   }
 
   /** Says one thing of which there may be many. */
-  add<K extends "left" | "watch" | "unwatch" | "gone" | "answers" | "drop">(
+  add<K extends Items>(
     kind: K,
     item: NonNullable<Said[K]>[number],
   ): void {

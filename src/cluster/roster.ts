@@ -187,6 +187,8 @@ export class Roster implements Peers {
     if (said.number <= node.number) return;
     node.number = said.number;
     node.missed = 0;
+    // Who has begun while one of them stood still has not heard of that one.
+    for (const id of said.nodes ?? []) this.#members.node(id);
     const untold = (said.watch ?? []).filter((each) => !node.watched.has(each));
     // What follows from it is told by who said it, and known to all.
     const tell = said.watch || this.#members.watching

@@ -243,6 +243,7 @@ export class Speaker {
       this.#changed.clear();
       for (const channel of this.#node.logs.watched) this.#watch.add(channel);
       report.flag("first");
+      for (const id of this.#members.staying) report.add("nodes", id);
     }
     move(this.#watch, report, (channel) => report.add("watch", channel));
     for (const channel of this.#unwatch) report.add("unwatch", channel);

@@ -66,6 +66,25 @@ test("sendTo() knows nothing of a connection while a node does not answer", asyn
   assertEquals(await codeOf(one.sendTo("nobody", "x", 1)), "not_found");
 });
 
+test("sendTo() at a new node does not pass over one that others know, and that stands still", async () => {
+  const cluster = await Cluster.start(2);
+  const [one] = cluster.engines as [Engine];
+  const recorder = await listen(one, ["a"]);
+  await cluster.said();
+  cluster.freeze(one);
+  const three = cluster.add();
+  await cluster.settle();
+  const { id } = recorder.connection;
+  const sending = codeOf(three.sendTo(id, "x", 1));
+  await cluster.pass(6_000);
+  assertEquals(await sending, "unavailable");
+  cluster.thaw(one);
+  await cluster.pass(1_000);
+  await three.sendTo(id, "x", 2);
+  await turn();
+  assertEquals(data(recorder), [2]);
+});
+
 test("sendTo() finds a connection that comes to its own node while the others are asked", async () => {
   const cluster = await Cluster.start(2);
   const [one, two] = cluster.engines as [Engine, Engine];
