@@ -16,7 +16,6 @@ test("without Web Locks a client says so, and is on its own", async () => {
     const tabs = [new Tab(world, "a"), new Tab(world, "a")];
     await until(() => tabs.every(({ client }) => client.state === "open"));
     assert(tabs.every(({ client }) => client.sharing === "unavailable"));
-    assert(tabs.every(({ client }) => client.transport === "stream"));
     assertEquals(world.engine.connections.size, 2);
   } finally {
     restore();

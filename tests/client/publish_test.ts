@@ -30,7 +30,7 @@ test("publish() resolves to the id, and repeats what failed with the same key (N
 
 test("publish() gives up an attempt that nobody answers, and tries again", async () => {
   await using world = await World.start();
-  const client = world.client({ openTimeout: 20 });
+  const client = world.client({ openTimeout: 500 });
   let attempts = 0;
   world.front = (_, pass) => ++attempts === 1 ? silence() : pass();
   await client.publish("a", 1);

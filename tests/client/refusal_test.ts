@@ -125,7 +125,7 @@ test("headers that never come, or throw, are a failed attempt", async () => {
   await using world = await World.start();
   let asked = 0;
   const client = world.client({
-    openTimeout: 20,
+    openTimeout: 500,
     transport: "stream",
     headers() {
       asked++;
