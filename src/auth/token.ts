@@ -134,9 +134,9 @@ export function findToken(
     throw new PushError("unauthorized", detail);
   }
   const ticket = /(?:^|&)ticket=([^&]*)/.exec(query)?.[1];
-  const header = request.headers.get("authorization") ?? "";
+  const header = request.headers.get("authorization")?.trim() ?? "";
   // Another scheme is of no concern to us: it may be a proxy's.
-  const bearer = /^bearer +(\S*) *$/i.exec(header)?.[1];
+  const bearer = /^bearer +(\S+)$/i.exec(header)?.[1];
   if (bearer !== undefined) {
     if (ticket === undefined) return { by: "header", text: bearer };
     const detail = "A token and a ticket are one too many (RFC 6750, 2).";
