@@ -139,22 +139,21 @@ export async function identify(
 ): Promise<Identity | undefined> {
   const identity = await engine.policy.identify?.(request);
   if (!identity) return undefined;
-  checkIdentity(engine, identity, request.headers.has("last-event-id"));
+  checkIdentity(engine, identity);
   if (opens || identity.key === undefined) return identity;
   const detail = "A ticket opens a stream; for all else send a token.";
   throw new PushError("unauthorized", detail);
 }
 
-/** Throws if `identity` is over; `returns`: its client was here before. */
+/** Throws if `identity` is over. */
 export function checkIdentity(
   { node: { barred, settings } }: Engine,
   identity: Identity,
-  returns = false,
 ): void {
   if (settings.clock.now() >= (identity.expires ?? Infinity)) {
     throw new PushError("token_expired");
   }
-  if (barred.has(identity, returns)) {
+  if (barred.has(identity)) {
     throw new PushError("kicked", "You were sent away: sign in again.");
   }
 }

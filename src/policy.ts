@@ -13,7 +13,10 @@ export interface Identity {
   readonly claims?: unknown;
   /** When it ends, in ms since 1970: then its client must bring a new one (N12). */
   readonly expires?: number;
-  /** When it was given, in ms since 1970: a later `drop` of its subject ends it. */
+  /**
+   * When it was given, in ms since 1970: if its subject is sent away later, it is over.
+   * One that does not say so is over for as long as its subject is barred, a day.
+   */
   readonly issued?: number;
   /** The key of the one connection that it is for, as with a ticket (N12). */
   readonly key?: string;

@@ -29,15 +29,13 @@ export class Barred {
   }
 
   /**
-   * Whether `identity` is over. One that does not say when it was given is, if its
-   * client `returns`: somebody who has signed in anew does not.
+   * Whether `identity` is over. One that does not say when it was given is: nobody
+   * can tell it from one that was given before.
    */
-  has(identity: Identity, returns: boolean): boolean {
-    const { subject, issued, key } = identity;
+  has({ subject, issued = -Infinity, key }: Identity): boolean {
     if (key !== undefined && this.#tickets.has(idOfKey(key))) return true;
     const since = this.#subjects.get(subject);
-    if (since === undefined) return false;
-    return issued === undefined ? returns : issued <= since;
+    return since !== undefined && issued <= since;
   }
 
   /** Forgets what has had its time. */

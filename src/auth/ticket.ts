@@ -20,7 +20,8 @@ const LONGEST = 86_400_000;
 interface Ticket {
   readonly subject: string;
   readonly claims: Claims;
-  readonly issued: number;
+  /** When its token was given, if that says so. */
+  readonly issued?: number;
   readonly expires: number;
   /** The key of its connection. */
   readonly key: string;
@@ -44,7 +45,7 @@ export class Tickets {
   /** A ticket for one connection of `identity`. */
   async make(identity: Identity): Promise<string> {
     const now = this.#clock.now();
-    const { subject, claims, issued = now } = identity;
+    const { subject, claims, issued } = identity;
     const expires = identity.expires ?? now + LONGEST;
     const key = newKey();
     const until = now + TICKET_TIME;
@@ -59,8 +60,7 @@ export class Tickets {
       const detail = "A ticket opens a stream; for all else send a token.";
       throw new PushError("unauthorized", detail);
     }
-    const { subject, claims, issued, expires, key, until } = await this
-      .#verify(text);
+    const { until, ...identity } = await this.#verify(text);
     // An `EventSource` that was open comes back with the id of what it had last.
     const returns = request.headers.get("last-event-id");
     if (!returns && this.#clock.now() > until) {
@@ -68,7 +68,7 @@ export class Tickets {
       const detail = `The ticket was not used within ${seconds} s.`;
       throw new PushError("unauthorized", detail);
     }
-    return { subject, claims, issued, expires, key };
+    return identity;
   }
 
   async #verify(text: string): Promise<Ticket> {

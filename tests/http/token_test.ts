@@ -233,31 +233,33 @@ test("who was sent away for good gets 204 on an EventSource, else a refusal (N12
   await second.listener.close();
 });
 
-test("what a subject had is worth nothing once it was sent away; a later token is (N12.6)", async () => {
-  await using server = await halley({ secret: SECRET, cookie: "__Host-t" });
-  const { url, engine } = server;
-  const old = await token({ ...claims, iat: now() - 60 });
-  const headers = { authorization: `Bearer ${old}` };
-  const ticket = await ticketOf(url, headers);
-  const { listener: open } = await subscribe(`${url}/a`, headers);
-  assertEquals(engine.dropSubject("ann"), 1);
-  assertEquals((await open.frame("close")).code, "kicked");
-  const events = [
-    fetch(`${url}/a?ticket=${ticket}`),
-    fetch(`${url}/a`, { headers }),
-    fetch(`${url}/a`, { headers: { cookie: `__Host-t=${old}` } }),
-  ];
-  for (const response of await Promise.all(events)) {
-    assertEquals(response.status, 204);
-    await response.body?.cancel();
-  }
-  assertEquals(await code(publish(`${url}/a`, 1, headers)), "kicked");
-  const asked = fetch(`${url}/$ticket`, { method: "POST", headers });
-  assertEquals(await code(asked), "kicked");
-  const fresh = await bearer({ ...claims, iat: now() + 1 });
-  const { listener } = await subscribe(`${url}/a`, fresh);
-  await listener.close();
-});
+for (const iat of [now() - 60, undefined]) {
+  test(`what a subject had, with iat ${iat && "before"}, is worth nothing once it was sent away; a later token is (N12.6)`, async () => {
+    await using server = await halley({ secret: SECRET, cookie: "__Host-t" });
+    const { url, engine } = server;
+    const old = await token({ ...claims, ...iat && { iat } });
+    const headers = { authorization: `Bearer ${old}` };
+    const ticket = await ticketOf(url, headers);
+    const { listener: open } = await subscribe(`${url}/a`, headers);
+    assertEquals(engine.dropSubject("ann"), 1);
+    assertEquals((await open.frame("close")).code, "kicked");
+    const events = [
+      fetch(`${url}/a?ticket=${ticket}`),
+      fetch(`${url}/a`, { headers }),
+      fetch(`${url}/a`, { headers: { cookie: `__Host-t=${old}` } }),
+    ];
+    for (const response of await Promise.all(events)) {
+      assertEquals(response.status, 204);
+      await response.body?.cancel();
+    }
+    assertEquals(await code(publish(`${url}/a`, 1, headers)), "kicked");
+    const asked = fetch(`${url}/$ticket`, { method: "POST", headers });
+    assertEquals(await code(asked), "kicked");
+    const fresh = await bearer({ ...claims, iat: now() + 1 });
+    const { listener } = await subscribe(`${url}/a`, fresh);
+    await listener.close();
+  });
+}
 
 test("keys that cannot be fetched are told as 503, and on an EventSource as a close (N12.2)", async () => {
   const issuer = await Issuer.make("ES256");
