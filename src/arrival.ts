@@ -3,6 +3,7 @@
  * to follow its channels.
  * @module
  */
+import { checkIdentity } from "./auth/barred.ts";
 import type { Backplane } from "./backplane.ts";
 import { Connection } from "./connection.ts";
 import { PushError } from "./errors.ts";
@@ -89,8 +90,10 @@ export async function connect<T>(
   if (start?.epoch === node.epoch) {
     node.counts.resumes.observe(Math.max(0, node.applied - start.seq));
   }
-  // From here on nothing waits. Meanwhile the same key may have come twice.
+  // From here on nothing waits. Meanwhile the same key may have come twice, and who
+  // comes may have been sent away.
   node.now = node.settings.clock.now();
+  checkIdentity(node, identity);
   known = find(node, id, identity);
   node.meters.room(who, known, channels.length);
   if (!known) checkRoom(node);

@@ -4,6 +4,7 @@
  * @module
  */
 import { addressOf, checkProxy } from "./auth/address.ts";
+import { checkIdentity } from "./auth/barred.ts";
 import type { Context } from "./deps.ts";
 import type { Engine } from "./engine.ts";
 import { PushError } from "./errors.ts";
@@ -138,24 +139,10 @@ export async function identify(
   opens = false,
 ): Promise<Identity | undefined> {
   const identity = await engine.policy.identify?.(request);
-  if (!identity) return undefined;
-  checkIdentity(engine, identity);
-  if (opens || identity.key === undefined) return identity;
+  checkIdentity(engine.node, identity);
+  if (opens || identity?.key === undefined) return identity;
   const detail = "A ticket opens a stream; for all else send a token.";
   throw new PushError("unauthorized", detail);
-}
-
-/** Throws if `identity` is over. */
-export function checkIdentity(
-  { node: { barred, settings } }: Engine,
-  identity: Identity,
-): void {
-  if (settings.clock.now() >= (identity.expires ?? Infinity)) {
-    throw new PushError("token_expired");
-  }
-  if (barred.has(identity)) {
-    throw new PushError("kicked", "You were sent away: sign in again.");
-  }
 }
 
 /** Throws unless the policy lets `identity` do this. */

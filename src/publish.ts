@@ -2,6 +2,7 @@
  * `POST`: a message for a channel, for one connection or for all; a goodbye.
  * @module
  */
+import { checkIdentity } from "./auth/barred.ts";
 import { type Call, demand, identify, readBody } from "./call.ts";
 import type { Engine } from "./engine.ts";
 import { PushError } from "./errors.ts";
@@ -31,6 +32,7 @@ export async function publish(call: Call): Promise<Response> {
   const who = { connection: from, subject: identity?.subject };
   meters.take("publishes", who);
   const data = await readData(call, { ...who, address });
+  checkIdentity(engine.node, identity);
   const key = asked.idempotencyKey;
   const options = {
     key: key && `${identity?.subject ?? ""}\n${key}`,

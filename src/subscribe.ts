@@ -73,7 +73,7 @@ export async function subscribe(call: Call, env: unknown): Promise<Response> {
   if (request.method === "HEAD") return head(transport);
   return await engine.connect(
     {
-      channels: asked.channel,
+      channels: names,
       key,
       since: asked.since,
       watch,

@@ -3,6 +3,7 @@
  * `EventSource` does, is told to stay away.
  * @module
  */
+import { PushError } from "../errors.ts";
 import { idOfKey } from "../key.ts";
 import type { Identity } from "../policy.ts";
 
@@ -47,6 +48,29 @@ export class Barred {
     for (const [connection, until] of this.#tickets) {
       if (now >= until) this.#tickets.delete(connection);
     }
+  }
+}
+
+/** What tells who is over. */
+interface Judge {
+  readonly barred: Barred;
+  readonly settings: { readonly clock: { now(): number } };
+}
+
+/**
+ * Throws if `identity` is over. It is asked when a request comes, and again once all
+ * that it waited for is there.
+ */
+export function checkIdentity(
+  { barred, settings }: Judge,
+  identity: Identity | undefined,
+): void {
+  if (!identity) return;
+  if (settings.clock.now() >= (identity.expires ?? Infinity)) {
+    throw new PushError("token_expired");
+  }
+  if (barred.has(identity)) {
+    throw new PushError("kicked", "You were sent away: sign in again.");
   }
 }
 

@@ -245,3 +245,13 @@ test("another key, or none, is another connection (N6)", async () => {
   assertEquals((await problemOf(refused)).code, "invalid_request");
   for (const { listener } of [first, second, third]) await listener.close();
 });
+
+test("earliest with a key and no names is all that is held of the channels it has (N6.2)", async () => {
+  await using halley = await start();
+  const { url, engine } = halley;
+  await engine.publish("a", 1);
+  await engine.publish("b", 2);
+  const { key } = await poll(`${url}/a`);
+  const { messages } = await poll(url, { key, since: "earliest", wait: "0" });
+  assertEquals(messages.map(({ data }) => data), [1]);
+});

@@ -2,7 +2,7 @@
  * `/meta/handshake` (protocol text 4.1): a session begins.
  * @module
  */
-import { checkIdentity } from "../../call.ts";
+import { checkIdentity } from "../../auth/barred.ts";
 import { PushError } from "../../errors.ts";
 import { adviceText, usual } from "./advice.ts";
 import { LOST, take } from "./delivery.ts";
@@ -98,7 +98,7 @@ async function identityOf(
   const { engine, settings } = exchange.server;
   if (!settings.identify) return await exchange.identity();
   const identity = await settings.identify(ext, exchange.bare);
-  if (identity) checkIdentity(engine, identity);
+  checkIdentity(engine.node, identity);
   return identity;
 }
 

@@ -3,6 +3,7 @@
  * alone if it is a service.
  * @module
  */
+import { checkIdentity } from "../../auth/barred.ts";
 import { jsonText } from "../../message.ts";
 import { allows } from "../../policy.ts";
 import { call } from "./calls.ts";
@@ -15,6 +16,7 @@ import {
   Refusal,
   type Reply,
   replyTo,
+  unknownClient,
 } from "./message.ts";
 import { isMeta, isService, nativeName, publishFault } from "./names.ts";
 import type { Session } from "./session.ts";
@@ -46,6 +48,9 @@ export async function publish(
     const id = session?.connection.key ?? "";
     throw new Refusal(403, `${id},${channel}`, "Publishing denied");
   }
+  // The policy may have taken its time.
+  if (session?.connection.ended) throw unknownClient(message.clientId);
+  checkIdentity(engine.node, identity);
   const { data } = message;
   const from = session?.connection.id;
   const who = { connection: from, subject: identity?.subject };

@@ -73,3 +73,31 @@ test("an identity that is over shakes no hands: later with a new one, or never",
   assert(late.advice.interval >= 1_000);
   assertEquals(world.errors, []);
 });
+
+test("a session that ends while the policy decides publishes nothing and calls nobody", async () => {
+  for (const end of ["drop", "dropSubject", "expires"] as const) {
+    for (const channel of ["/a", "/service/a"]) {
+      let held: (() => void) | undefined;
+      const called: unknown[] = [];
+      await using world = new World({
+        calls: { a: (data) => called.push(data) },
+        identify: () => ({ subject: "ann", expires: END }),
+      }, {
+        policy: { allow: () => new Promise((go) => held = () => go(true)) },
+      });
+      const { engine, clock } = world;
+      const peer = new Peer(world);
+      await peer.handshake();
+      const asked = peer.publish(channel, 1);
+      await settle();
+      const [id] = engine.connections.keys();
+      if (end === "drop") engine.drop(id!);
+      else if (end === "dropSubject") engine.dropSubject("ann");
+      else clock.advance(10_000);
+      held!();
+      const [{ error }] = await asked;
+      assertMatch(error, /^40[12]:/, `${end} ${channel}`);
+      assertEquals([engine.node.applied, called], [0, []]);
+    }
+  }
+});
