@@ -31,7 +31,10 @@ export interface ConnectOptions {
   readonly since?: string | undefined;
   /** Whether it wants to see who joins and leaves its channels. */
   readonly watch?: boolean | undefined;
-  /** Whether it may begin without any channel, as other protocols do. */
+  /**
+   * Whether it may begin without any channel, as other protocols do: what is sent to
+   * all comes with the first.
+   */
   readonly bare?: boolean | undefined;
   /** Who it is. */
   readonly identity?: Identity | undefined;
@@ -107,7 +110,8 @@ export async function connect<T>(
     connection.born = options.key === undefined ? 0 : node.logs.privateFloor;
     node.connections.set(id, connection);
     node.meters.enter(connection, options.address);
-    node.follow(connection, node.logs.all, true);
+    // Who may follow nothing is not told what all are told.
+    if (channels.length > 0) node.follow(connection, node.logs.all, true);
     const own = node.logs.get(privateLog(id));
     if (own) node.follow(connection, own, true);
   }
@@ -264,6 +268,8 @@ export function subscribe(
   checkChannels(node, all);
   node.meters.room({}, connection, all.size);
   for (const name of connection.channels) all.delete(name);
+  const first = all.size > 0 && !connection.logs.includes(node.logs.all);
+  if (first) node.follow(connection, node.logs.all);
   begin(node, connection, all, false);
 }
 

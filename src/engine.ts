@@ -192,7 +192,7 @@ export class Engine {
     return await this.#publisher.publish(log, channel, data, options);
   }
 
-  /** Sends to every connection, whatever it is subscribed to. */
+  /** Sends to every connection that has been subscribed to anything, whatever that is. */
   async sendToAll(
     channel: string,
     data: unknown,

@@ -4,6 +4,7 @@
  * @module
  */
 import { chooseKey, type Jwk, keysOf, readKey, RemoteKeys } from "./jwk.ts";
+import { PushError } from "../errors.ts";
 import { newKey } from "../key.ts";
 import { covers, subscriptionFault } from "../name.ts";
 import type { Clock } from "../options.ts";
@@ -38,6 +39,12 @@ export interface JwtOptions {
   readonly issuer?: string;
   /** What `aud` must be, or one of several (default: anything). */
   readonly audience?: string | readonly string[];
+  /**
+   * Whether every request has to bring a token (default true). With false, one that
+   * brings none is nobody's in particular: for a policy of one's own that takes this
+   * one's `identify`, and has an `allow` that grants something to everybody.
+   */
+  readonly credentialsRequired?: boolean;
   /** The name of a cookie that may have the token; begins with `__Host-`. */
   readonly cookie?: string;
   /**
@@ -75,7 +82,8 @@ const GRANTS: readonly Action[] = [
  * ```
  */
 export function jwt(options: JwtOptions): Policy {
-  const { cookie, clock = { now: Date.now } } = options;
+  const { cookie, credentialsRequired = true, clock = { now: Date.now } } =
+    options;
   if (cookie !== undefined && !/^__Host-[\w.-]+$/.test(cookie)) {
     throw new RangeError(`cookie is ${cookie}; it must begin with __Host-`);
   }
@@ -86,7 +94,10 @@ export function jwt(options: JwtOptions): Policy {
   return {
     async identify(request) {
       const brought = findToken(request, cookie);
-      if (!brought) return undefined;
+      if (!brought) {
+        if (!credentialsRequired) return undefined;
+        throw new PushError("unauthorized", "A token is needed here.");
+      }
       const { by, text } = brought;
       if (by === "ticket") return await tickets.take(text, request);
       return identityOf(await verifyToken(text, expected));

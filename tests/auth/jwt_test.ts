@@ -31,7 +31,19 @@ test("jwt() knows whom a token is for, and until when", async () => {
     issued: 1_000_000,
     expires: 9_000_000_000_000,
   });
-  assertEquals(await identify({}), undefined);
+});
+
+test("jwt() refuses whoever brings no token, unless it is told that none is needed", async () => {
+  const basic = { authorization: "Basic eDp5" };
+  for (const headers of [{}, { cookie: "a=b" }, basic]) {
+    const error = await assertRejects(
+      async () => await identify(headers),
+      PushError,
+    );
+    assertEquals(error.code, "unauthorized");
+    const open = jwt({ secret: SECRET, credentialsRequired: false });
+    assertEquals(await identify(headers, open), undefined);
+  }
 });
 
 test("jwt() grants nothing to nobody", () => {
@@ -125,7 +137,7 @@ test("jwt() takes a cookie that is named, and none that is not", async () => {
   const headers = { cookie: `__Host-push=${await token()}` };
   const named = jwt({ secret: SECRET, cookie: "__Host-push" });
   assertEquals((await identify(headers, named))?.subject, "ann");
-  assertEquals(await identify(headers), undefined);
+  await assertRejects(async () => await identify(headers), PushError);
 });
 
 test("jwt() takes a public key, as PEM or JSON, and keys given or fetched", async () => {

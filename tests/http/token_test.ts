@@ -281,7 +281,7 @@ test("keys that cannot be fetched are told as 503, and on an EventSource as a cl
 });
 
 test("tokens change nothing for whoever has none where none is needed", async () => {
-  const policy = jwt({ secret: SECRET });
+  const policy = jwt({ secret: SECRET, credentialsRequired: false });
   await using server = await start({
     policy: {
       ...policy,

@@ -51,7 +51,10 @@ export async function connect(
     engine.drop(connection.id, "slow");
     throw unknownClient(connection.key);
   }
-  const interval = askedFor(message, "interval") ?? 0;
+  // Who may follow nothing lives no longer than the server would have it.
+  const interval = connection.channels.length > 0
+    ? Math.min(askedFor(message, "interval") ?? 0, LONGEST)
+    : 0;
   const timeout = askedFor(message, "timeout") ?? settings.timeout;
   // Alone in its request, or others' replies would wait with it; and not the first
   // of a session, whose client wants to know that it is connected.
@@ -61,7 +64,7 @@ export async function connect(
     wait = 0;
     advice = oneOfSeveral(settings);
   }
-  const pause = Math.max(Math.min(interval, LONGEST), advice.interval!);
+  const pause = Math.max(interval, advice.interval!);
   connection.linger = pause + settings.maxInterval;
   const reply = () => answer(exchange, session, message, advice);
   if (wait === 0) {

@@ -206,7 +206,7 @@ test("a session that keeps polling lives", async () => {
 
 test("the interval that a client asks for keeps its session until then", async () => {
   await using world = new World({ maxInterval: 5_000 });
-  const peer = await Peer.connected(world);
+  const peer = await Peer.connected(world, "/a");
   await peer.connect({ advice: { timeout: 0, interval: 10_000 } });
   await world.pass(14_000);
   assertEquals(world.engine.connections.size, 1);
@@ -214,7 +214,7 @@ test("the interval that a client asks for keeps its session until then", async (
   await world.pass(6_000);
   assertEquals(world.engine.connections.size, 0);
   // Nobody stays for ever.
-  const other = await Peer.connected(world);
+  const other = await Peer.connected(world, "/a");
   await other.connect({ advice: { timeout: 0, interval: 1e15 } });
   await world.pass(606_000);
   assertEquals(world.engine.connections.size, 0);
