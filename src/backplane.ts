@@ -45,10 +45,23 @@ export interface FeedListener {
 export interface Reading {
   /** The order they belong to. */
   readonly epoch: string;
-  /** Those above `after`: the oldest of them, if there are more than `limit`. */
+  /** The oldest of those above `after`; at most `limit`, and none at or below `floor`. */
   readonly frames: readonly Frame[];
+  /**
+   * Where to go on: `frames` holds all up to here, the rest is read from here, however
+   * few these are. `undefined` if this was all.
+   */
+  readonly next: number | undefined;
   /** The `seq` of the newest frame of this log that is no longer held. */
   readonly floor: number;
+}
+
+/** The `next` of a page, from all that was `found` for it, up to `limit`. */
+export function pageEnd(
+  found: readonly { readonly seq: number }[],
+  limit: number,
+): number | undefined {
+  return found.length < limit ? undefined : found.at(-1)?.seq;
 }
 
 /** The names that are held, with the `seq` of the newest frame of each. */

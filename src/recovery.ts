@@ -15,6 +15,9 @@ const PAGE = 1_024;
 /** How many channels of a pattern are read at once. */
 const READS = 16;
 
+/** What was read, all pages together. */
+type Held = Omit<Reading, "next">;
+
 /** What recovery needs to know of its engine. */
 export interface RecoveryHost {
   readonly epoch: string;
@@ -102,7 +105,7 @@ export class Recovery {
   }
 
   /** Page by page, up to where the log itself begins. */
-  async #readLog(name: string, after: number, log: Log): Promise<Reading> {
+  async #readLog(name: string, after: number, log: Log): Promise<Held> {
     let frames: Frame[] = [];
     let floor = 0;
     for (let at = after;;) {
@@ -112,14 +115,15 @@ export class Recovery {
       const whole = newest({ ...page, frames }, log.bounds);
       frames = whole.frames;
       floor = Math.max(floor, whole.floor);
-      at = page.frames.at(-1)?.seq ?? at;
-      if (page.frames.length < PAGE || at >= log.floor) {
-        return { epoch: page.epoch, frames, floor };
+      const { epoch, next } = page;
+      if (next === undefined || next >= log.floor) {
+        return { epoch, frames, floor };
       }
+      at = next;
     }
   }
 
-  async #readPattern(log: Log, after: number): Promise<Reading> {
+  async #readPattern(log: Log, after: number): Promise<Held> {
     const { epoch, tops, floor } = await this.#backplane.tops!();
     const whole = { epoch, frames: [] as Frame[], floor };
     const names: string[] = [];
@@ -141,10 +145,7 @@ export class Recovery {
 }
 
 /** Of more than a log may hold, the newest; what is left out is lost. */
-function newest(
-  reading: Reading,
-  bounds: Bounds,
-): Reading & { frames: Frame[] } {
+function newest(reading: Held, bounds: Bounds): Held & { frames: Frame[] } {
   const { epoch, frames } = reading;
   let first = frames.length;
   for (let bytes = 0; first > 0 && frames.length - first < bounds.frames;) {

@@ -162,6 +162,20 @@ test("a log reads page by page, 1,024 messages each", async () => {
   assertEquals(recorder.got, [...Array(1_400)].map((_, i) => 101 + i));
 });
 
+test("a page that says where to go on is not the last, however little it holds", async () => {
+  const small = late(Array(2_100).fill("a"), { history: { frames: 9_999 } });
+  const { backplane } = small;
+  const { read } = backplane;
+  // All others are nobody's messages: the first page has none that count.
+  backplane.read = async (...asked) => {
+    const { frames, ...rest } = await read(...asked);
+    return { ...rest, frames: frames.filter(({ seq }) => seq % 2_000 === 0) };
+  };
+  const recorder = new Recorder(returns(small, 0, "a"));
+  await backplane.answerAll();
+  assertEquals(recorder.got, [2_000]);
+});
+
 test("a reset is made for what a page has left out, though the next is empty", async () => {
   const logs = [...Array(1_024).fill("a"), "b", "b"];
   const small = late(logs, { history: { frames: 3 } });
