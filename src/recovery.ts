@@ -125,21 +125,28 @@ export class Recovery {
 
   async #readPattern(log: Log, after: number): Promise<Held> {
     const { epoch, tops, floor } = await this.#backplane.tops!();
-    const whole = { epoch, frames: [] as Frame[], floor };
-    const names: string[] = [];
-    for (const [name, top] of tops) {
-      if (top > after && matches(log.name, name)) names.push(name);
-    }
+    let whole: Held = { epoch, frames: [], floor };
+    // By their newest messages: those that are to be kept are found first.
+    const names = [...tops]
+      .filter(([name, top]) => top > after && matches(log.name, name))
+      .sort(([, one], [, other]) => one - other);
     const next = async () => {
-      for (let name = names.pop(); name !== undefined; name = names.pop()) {
-        const reading = await this.#readLog(name, after, log);
-        whole.frames.push(...reading.frames);
-        whole.floor = Math.max(whole.floor, reading.floor);
-        if (reading.epoch !== epoch) whole.epoch = reading.epoch;
+      for (let each = names.pop(); each; each = names.pop()) {
+        const [name, top] = each;
+        // What lies below is more than the log may hold.
+        if (top <= whole.floor) return;
+        const from = Math.max(after, whole.floor);
+        const reading = await this.#readLog(name, from, log);
+        const frames = [...whole.frames, ...reading.frames];
+        frames.sort((one, other) => one.seq - other.seq);
+        whole = newest({
+          epoch: reading.epoch === epoch ? whole.epoch : reading.epoch,
+          frames,
+          floor: Math.max(whole.floor, reading.floor),
+        }, log.bounds);
       }
     };
     await Promise.all(Array.from({ length: READS }, next));
-    whole.frames.sort((a, b) => a.seq - b.seq);
     return whole;
   }
 }

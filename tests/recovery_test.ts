@@ -201,6 +201,40 @@ test("a pattern is told once of what one of its channels has lost (O7)", async (
   assertEquals(recorder.got, ["a/*", 2, 3]);
 });
 
+test("a pattern takes the newest of all its channels, and reads little more", async () => {
+  const logs = [...Array(120)].map((_, i) => `a/${i % 40}`);
+  const small = late(logs, { history: { frames: 10 } });
+  const { backplane } = small;
+  const { read } = backplane;
+  let taken = 0;
+  backplane.read = async (...asked) => {
+    const page = await read(...asked);
+    if (asked[0] !== "$all") taken += page.frames.length;
+    return page;
+  };
+  const recorder = new Recorder(returns(small, 0, "a/*"));
+  await backplane.answerAll();
+  assertEquals(recorder.got, ["a/*", ...[...Array(10)].map((_, i) => 111 + i)]);
+  // Three of each of the 16 that are read at once, twice at most; all have 120.
+  assert(taken < 80, `${taken} messages were read`);
+});
+
+test("a pattern asks for no channel whose messages are all too old for it", async () => {
+  const logs = [...Array(120)].map((_, i) => `a/${Math.floor(i / 3)}`);
+  const small = late(logs, { history: { frames: 3 } });
+  const asked: string[] = [];
+  const { read } = small.backplane;
+  small.backplane.read = (name, ...rest) => {
+    if (name !== "$all") asked.push(name);
+    return read(name, ...rest);
+  };
+  const recorder = new Recorder(returns(small, 0, "a/*"));
+  await small.backplane.answerAll();
+  assertEquals(recorder.got, ["a/*", 118, 119, 120]);
+  // 16 at once; the first answer has as many as it may hold, the second too many.
+  assertEquals([asked[0], asked.length], ["a/39", 17]);
+});
+
 test("a read of an order that is gone is void: the reset comes at once (O6)", async () => {
   const small = late(["a", "a"]);
   const recorder = new Recorder(returns(small, 0, "a"));
