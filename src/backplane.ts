@@ -87,7 +87,8 @@ export interface Tops {
  * - answer a repeated key in the same log, for some time, with the first id, and
  *   refuse it with `key_reused` if the data differ;
  * - reject with `unavailable`, in bounded time, what it cannot say: the message may
- *   be published or not, and the client repeats it with its key.
+ *   be published or not, and the client repeats it with its key;
+ * - let a bounded number wait: what comes while so many do is `unavailable`, too.
  *
  * It MAY repeat messages in the feed, or skip some; the engine asks again with
  * `feed(applied)`. It MAY give in `read` what the feed has not brought yet.
