@@ -80,7 +80,8 @@ export interface Tops {
  *
  * A backplane MUST
  * - give every message the next `seq` of its epoch, from 1, without holes, and a
- *   `time` above the former one's;
+ *   `time` above that of every message its node has published or been fed (of those
+ *   that nodes publish at once the engine makes the times rise);
  * - feed every node every message of every log (`$` names included), in order;
  * - begin another epoch whenever `seq` could go back (a restart that forgot, a
  *   failover to a replica that lags): ids of a lost order must not come again;

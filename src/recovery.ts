@@ -100,7 +100,8 @@ export class Recovery {
     const floor = Math.max(lost, after);
     if (floor >= upTo) return true;
     const older = frames.filter(({ seq }) => seq > floor && seq <= upTo);
-    logs.prepend(log, older, floor);
+    const [next] = log.after(log.floor);
+    logs.prepend(log, rising(older, next?.time), floor);
     return true;
   }
 
@@ -149,6 +150,19 @@ export class Recovery {
     await Promise.all(Array.from({ length: READS }, next));
     return whole;
   }
+}
+
+/**
+ * Messages whose times rise strictly, up to below `next`: of those that nodes have
+ * published at once, each by its own clock, the former are taken to be older.
+ */
+function rising(frames: readonly Frame[], next = Infinity): Frame[] {
+  return frames.toReversed().map((frame) => {
+    const last = (Math.round(next * 1_000) - 1) / 1_000;
+    if (frame.time >= next) frame = frame.at(last);
+    next = frame.time;
+    return frame;
+  }).reverse();
 }
 
 /** Of more than a log may hold, the newest; what is left out is lost. */

@@ -45,6 +45,22 @@ for (const followed of [true, false]) {
   });
 }
 
+test("times rise strictly in what is read, up to what a node has heard itself", async () => {
+  const { backplane, engine } = await late();
+  const published = (log: string, time: number) => backplane.add(log, { time });
+  // Two nodes published at once, each by its own clock.
+  for (const [i, time] of [7, 9, 8, 9].entries()) published(`a/${i % 2}`, time);
+  backplane.listener!.lost(4);
+  backplane.listener!.frame(published("a/0", 8.5));
+  const log = engine.node.logs.open("a/*");
+  const read = engine.node.recovery.fill(log, 0);
+  await backplane.answerAll();
+  await read;
+  const frames = [...log.after(0)];
+  assertEquals(seqs(frames), [1, 2, 3, 4, 5]);
+  assertEquals(frames.map(({ time }) => time), [7, 7.999, 8, 8.499, 8.5]);
+});
+
 test("history() looks again where an order ends while its place is asked for", async () => {
   const { backplane, history } = await late("a");
   const answer = history({ since: "e0-1" });
