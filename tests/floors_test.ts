@@ -52,6 +52,7 @@ const floors = [
     "client/subscriptions.ts",
     "client/time.ts",
     "cluster/members.ts",
+    "cluster/orders.ts",
     "frame.ts",
     "http.ts",
     "protocol/bayeux/names.ts",

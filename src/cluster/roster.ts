@@ -91,6 +91,11 @@ export class Roster implements Peers {
     return await answer || this.#node.connections.has(id);
   }
 
+  /** How much the others have not heard from here. */
+  get untold(): number {
+    return this.#speaker.untold;
+  }
+
   /** Resolves once all nodes tell who joins and leaves `channels`. */
   watch(channels: readonly string[]): Promise<void> {
     if (channels.every((each) => this.#speaker.watches(each))) {
@@ -103,12 +108,12 @@ export class Roster implements Peers {
   /** Has a connection ended wherever else it is. */
   drop(id: string, reason: DropReason, after?: number): void {
     this.#bar(id, reason);
-    this.#speaker.order({ id, reason, after });
+    this.#speaker.orders.give({ id, reason, after }, this.#now);
   }
 
   /** The same for all of a subject; how many are known and not here. */
   dropSubject(subject: string, reason: DropReason, after?: number): number {
-    this.#speaker.order({ subject, reason, after });
+    this.#speaker.orders.give({ subject, reason, after }, this.#now);
     const found = new Set<string>();
     for (const { members } of this.#members.others) {
       for (const [id, member] of members) {
@@ -131,7 +136,8 @@ export class Roster implements Peers {
     this.#watchers.sweep(now);
     const { watched } = this.#node.logs;
     const awaited = this.#watchers.channels;
-    for (const channel of this.#members.self.watched) {
+    const { watching } = this.#speaker;
+    for (const channel of [...this.#members.self.watched, ...watching]) {
       if (watched.has(channel) || awaited.has(channel)) continue;
       this.#speaker.unwatch(channel);
     }
