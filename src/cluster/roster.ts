@@ -19,7 +19,7 @@ import type { Node, Peers } from "../node.ts";
 import { missed } from "../presence.ts";
 import { Announcer } from "./announcer.ts";
 import { Questions } from "./questions.ts";
-import type { DropOrder, Said } from "./report.ts";
+import { type DropOrder, type Said, saidIn } from "./said.ts";
 import { Speaker } from "./speaker.ts";
 import { Watchers } from "./watchers.ts";
 
@@ -171,18 +171,16 @@ export class Roster implements Peers {
 
   /** Takes a message of a node, this one included; or what it told of joins. */
   hear(frame: Frame): void {
-    if (frame.log === NODES) this.#hear(frame);
-    else if (frame.kind !== "message") this.#announcer.heard(frame);
+    try {
+      if (frame.log === NODES) this.#hear(frame, saidIn(frame.data));
+      else if (frame.kind !== "message") this.#announcer.heard(frame);
+    } catch (error) {
+      this.#node.fail(error);
+    }
     this.#announcer.announce();
   }
 
-  #hear(frame: Frame): void {
-    let said: Said;
-    try {
-      said = JSON.parse(frame.data);
-    } catch (error) {
-      return this.#node.fail(error);
-    }
+  #hear(frame: Frame, said: Said): void {
     const node = this.#members.node(said.node);
     if (said.number <= node.number) return;
     node.number = said.number;

@@ -10,7 +10,8 @@ import type { Members } from "./members.ts";
 import { NODES } from "../name.ts";
 import type { Node } from "../node.ts";
 import type { Questions } from "./questions.ts";
-import { type DropOrder, Report, type Said } from "./report.ts";
+import { Report } from "./report.ts";
+import type { DropOrder, Said } from "./said.ts";
 
 /** How long a client that was sent to another node may be on its way, in ms. */
 const WAY = 10_000;

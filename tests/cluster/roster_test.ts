@@ -556,6 +556,41 @@ test("what nodes tell each other reaches no client and no message listener", asy
   assertEquals(one.channels, ["a"]);
 });
 
+test("what is not of a node in what nodes tell each other is told, and changes nothing", async () => {
+  const cluster = await Cluster.start(2);
+  const [one, two] = cluster.engines as [Engine, Engine];
+  const watcher = await watch(cluster, one, ["a"]);
+  const stranger = cluster.hub.backplane(2);
+  const node = { node: "x", number: 1, time: 0 };
+  const strange = [
+    "not JSON",
+    "null",
+    "[]",
+    "{}",
+    JSON.stringify({ ...node, number: "1" }),
+    JSON.stringify({ ...node, joined: [["id", 0, 0, 0]] }),
+    JSON.stringify({ ...node, lists: [["a"]], joined: [["id", 1, 0, 0]] }),
+    JSON.stringify({ ...node, lists: [[1]], joined: [["id", 0, 0, 0]] }),
+    JSON.stringify({ ...node, joined: 1 }),
+    JSON.stringify({ ...node, nodes: [null] }),
+    JSON.stringify({ ...node, drop: [null] }),
+    JSON.stringify({ ...node, answers: [1] }),
+  ];
+  for (const data of strange) {
+    await stranger.publish({ log: NODES, channel: NODES, data, time: 0 });
+  }
+  assertEquals(cluster.errors.length, 2 * strange.length);
+  const log = "$presence/b";
+  for (const data of ["not JSON", "null"]) {
+    await stranger.publish({ log, channel: "b", data, time: 0, meta: "join" });
+  }
+  assertEquals(cluster.errors.length, 2 * (strange.length + 2));
+  const { connection } = await listen(two, ["a"]);
+  await cluster.pass(60_000);
+  assertEquals(seen(watcher).at(-1), `+${connection.id}`);
+  assertEquals(present(cluster, "a").map(({ length }) => length), [2, 2]);
+});
+
 test("a backplane that reaches one process only carries no roster", async () => {
   const cluster = new Cluster();
   const backplane = { ...cluster.hub.backplane(0), local: true };
