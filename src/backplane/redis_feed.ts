@@ -45,8 +45,7 @@ export class RedisFeed {
     const { fan } = this;
     const { top } = await this.#order.publish(connection, fan.known);
     const same = top.epoch === fan.read.epoch;
-    if (same) fan.retry();
-    else {
+    if (!same) {
       // Who begins does so at the present; who was there gets all of the new order.
       const seq = fan.read.epoch === "" ? top.seq : await this.#first(
         connection,
