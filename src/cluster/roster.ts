@@ -9,7 +9,7 @@
  */
 import type { Backplane } from "../backplane.ts";
 import { drop, dropSubject } from "../drops.ts";
-import type { DropReason } from "../errors.ts";
+import { type DropReason, PushError } from "../errors.ts";
 import type { Frame } from "../frame.ts";
 import { newNodeId } from "../key.ts";
 import { type Change, forget, hasMoved, learn, type Told } from "./learn.ts";
@@ -92,12 +92,12 @@ export class Roster implements Peers {
   }
 
   /** Resolves once all nodes tell who joins and leaves `channels`. */
-  watch(channels: readonly string[]): Promise<void> {
-    if (channels.every((each) => this.#speaker.watches(each))) {
-      return Promise.resolve();
-    }
+  async watch(channels: readonly string[]): Promise<void> {
+    if (channels.every((each) => this.#speaker.watches(each))) return;
+    // It may have been closed while its client waited for something else.
+    this.#node.ready();
     for (const channel of channels) this.#speaker.watch(channel);
-    return this.#watchers.wait(channels, this.#now);
+    await this.#watchers.wait(channels, this.#now);
   }
 
   /** Has a connection ended wherever else it is. */
@@ -142,13 +142,20 @@ export class Roster implements Peers {
     this.#speaker.sweep();
   }
 
-  /** Says goodbye, if that does not take long. */
+  /** Refuses all who wait; says goodbye, if that does not take long. */
   async close(): Promise<void> {
     const { clock } = this.#node.settings;
     const { promise, resolve } = Promise.withResolvers<void>();
     const stop = clock.schedule(resolve, GOODBYE);
     // Nobody hears it: then this node is missed in time.
     const said = this.#speaker.close().catch(() => {});
+    const reason = new PushError(
+      "shutdown",
+      undefined,
+      this.#node.drain?.back(),
+    );
+    this.#questions.close(reason);
+    this.#watchers.close(reason);
     await Promise.race([said, promise]);
     stop();
   }

@@ -556,6 +556,28 @@ test("what nodes tell each other reaches no client and no message listener", asy
   assertEquals(one.channels, ["a"]);
 });
 
+test("who waits for an answer of another node is told when this one is closed", async () => {
+  const cluster = await Cluster.start(2);
+  const [one, two] = cluster.engines as [Engine, Engine];
+  const watched = await watch(cluster, one, ["b"]);
+  cluster.freeze(two);
+  const sent = codeOf(one.sendTo("nobody", "x", 1));
+  await cluster.said();
+  cluster.hub.away = true;
+  const watching = codeOf(listen(one, ["a"], { watch: true }));
+  await turn();
+  // What is read first keeps it waiting until the node is closed.
+  const { key } = watched.connection;
+  const more = { watch: true, since: "earliest", key };
+  const late = codeOf(listen(one, ["late"], more));
+  const closing = one.close();
+  const codes = await Promise.all([sent, watching, late]);
+  assertEquals(codes, ["shutdown", "shutdown", "shutdown"]);
+  await cluster.pass(2_000);
+  await closing;
+  assertEquals(watched.closed?.[0], "shutdown");
+});
+
 test("what is not of a node in what nodes tell each other is told, and changes nothing", async () => {
   const cluster = await Cluster.start(2);
   const [one, two] = cluster.engines as [Engine, Engine];
