@@ -39,7 +39,7 @@ export class Speaker {
   #begins = false;
   readonly #changed = new Set<string>();
   readonly #watch = new Set<string>();
-  #unwatch = new Set<string>();
+  readonly #unwatch = new Set<string>();
   /** Channels that nobody here watches any more, as the message on its way says. */
   #unwatched = new Set<string>();
   /** Connections that were sent to other nodes, and when. */
@@ -247,9 +247,8 @@ export class Speaker {
       for (const id of this.#members.staying) report.add("nodes", id);
     }
     move(this.#watch, report, (channel) => report.add("watch", channel));
-    for (const channel of this.#unwatch) report.add("unwatch", channel);
-    this.#unwatched = this.#unwatch;
-    this.#unwatch = new Set();
+    move(this.#unwatch, report, (channel) => report.add("unwatch", channel));
+    this.#unwatched = new Set(report.said.unwatch);
     if (!this.#settled) return;
     if (this.#rest) {
       move(this.#rest, report, (id) => this.#join(report, id));

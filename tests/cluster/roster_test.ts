@@ -1,5 +1,6 @@
 /** Several nodes over one backplane behave as one. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import type { Connection } from "../../src/connection.ts";
 import type { Engine } from "../../src/engine.ts";
 import { PushError } from "../../src/errors.ts";
 import { NODES } from "../../src/name.ts";
@@ -434,6 +435,28 @@ test("more connections than fit into one message are told in several", async () 
   const three = cluster.add();
   await cluster.pass(5_000);
   assertEquals(three.presence("all").length, 3_000);
+});
+
+test("more channels than fit into one message are watched, and no more, in several", async () => {
+  const cluster = await Cluster.start(2);
+  const [one, two] = cluster.engines as [Engine, Engine];
+  const watchers: Connection[] = [];
+  for (let i = 0; i < 20; i++) {
+    const channels = [...Array(100)].map((_, j) =>
+      `${"x".repeat(240)}/${i}/${j}`
+    );
+    watchers.push((await watch(cluster, one, channels)).connection);
+  }
+  for (const { id } of watchers) one.drop(id);
+  await cluster.pass(2_000);
+  const said = cluster.hub.frames.filter(({ log }) => log === NODES);
+  const sizes = said.map(({ data }) => data.length);
+  assert(Math.max(...sizes) < 65_536, `${Math.max(...sizes)}`);
+  const before = cluster.hub.frames.length;
+  await listen(two, ["**"]);
+  await cluster.said();
+  const logs = cluster.hub.frames.slice(before).map(({ log }) => log);
+  assertEquals(new Set(logs), new Set([NODES]), "nobody watches any more");
 });
 
 test("drop() ends a connection at whatever node, where beforeDrop is asked", async () => {
