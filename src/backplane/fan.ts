@@ -8,8 +8,26 @@ import type { Frame } from "../frame.ts";
 import type { Position } from "../position.ts";
 import { pause } from "./retry.ts";
 
-/** How many messages somebody who is behind is read at once. */
+/** How many messages are read at once, where they come in time. */
 const PAGE = 512;
+
+/** How much is read at once: less where that much was too late, then more again. */
+export class Page {
+  #size = PAGE;
+  #next = PAGE;
+
+  /** So much is tried now: half of that the next time, unless it `came`. */
+  try(): number {
+    this.#size = this.#next;
+    this.#next = Math.max(1, this.#size >> 1);
+    return this.#size;
+  }
+
+  /** What was tried came in time. */
+  came(): void {
+    this.#next = Math.min(PAGE, this.#size * 2);
+  }
+}
 
 /**
  * Reads what the order holds above a place, oldest first, up to `limit`; what is
@@ -149,10 +167,12 @@ export class Fan {
   async #catchUp(follower: Follower): Promise<void> {
     follower.behind = true;
     const { epoch, left: { signal } } = follower;
+    const page = new Page();
     for (let failures = 0; follower.seq < this.#read.seq;) {
       let frames: Frame[] | undefined;
       try {
-        frames = await this.#past({ epoch, seq: follower.seq }, PAGE);
+        frames = await this.#past({ epoch, seq: follower.seq }, page.try());
+        page.came();
         failures = 0;
       } catch {
         // Whoever reads tells the operator.
