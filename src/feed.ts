@@ -60,8 +60,23 @@ export class Feed {
     if (!(top instanceof Promise)) return this.#begin(top);
     top.then(
       (position) => this.#begin(position),
-      () => this.#begin({ epoch: "", seq: 0 }),
+      () => this.#seek(),
     );
+  }
+
+  /** Nobody can say yet what is there: a feed does as soon as it begins. */
+  #seek(): void {
+    if (this.#stopped) return;
+    const { promise, resolve } = Promise.withResolvers<Position>();
+    this.#stop = this.#backplane.feed(undefined, {
+      frame() {},
+      epoch: resolve,
+      lost() {},
+    });
+    promise.then((position) => {
+      this.#stop?.();
+      this.#begin(position);
+    });
   }
 
   /** Ends for good. */

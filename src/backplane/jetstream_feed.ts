@@ -160,7 +160,7 @@ export class JetStreamFeed {
       await stream.renew(top.epoch);
       top = await stream.look();
     }
-    if (top.epoch === fan.read.epoch) return fan.retry();
+    if (top.epoch === fan.read.epoch) return;
     // Who begins does so at the present; who was there gets all of the new order.
     const { epoch } = top;
     const seq = fan.read.epoch === "" ? top.seq : await stream.begins(top);
@@ -258,6 +258,5 @@ export class JetStreamFeed {
     if (last && Number(last) !== consumerSeq) {
       return "A message was not delivered.";
     }
-    this.fan.retry();
   }
 }

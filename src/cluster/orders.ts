@@ -3,7 +3,8 @@
  * all nodes have heard it.
  * @module
  */
-import type { DropOrder, Report } from "./report.ts";
+import type { Report } from "./report.ts";
+import type { DropOrder } from "./said.ts";
 
 /** How many are remembered while the others hear nothing; the oldest go first. */
 const MOST = 10_000;

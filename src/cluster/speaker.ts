@@ -11,7 +11,8 @@ import { NODES } from "../name.ts";
 import type { Node } from "../node.ts";
 import { Orders } from "./orders.ts";
 import type { Questions } from "./questions.ts";
-import { Report, type Said } from "./report.ts";
+import { Report } from "./report.ts";
+import type { Said } from "./said.ts";
 
 /** How long a client that was sent to another node may be on its way, in ms. */
 const WAY = 10_000;
@@ -43,7 +44,7 @@ export class Speaker {
   #begins = false;
   readonly #changed = new Set<string>();
   readonly #watch = new Set<string>();
-  #unwatch = new Set<string>();
+  readonly #unwatch = new Set<string>();
   /** Channels that nobody here watches any more, as the message on its way says. */
   #unwatched = new Set<string>();
   /** Connections that were sent to other nodes, and when. */
@@ -243,9 +244,8 @@ export class Speaker {
       for (const id of this.#members.staying) report.add("nodes", id);
     }
     move(this.#watch, report, (channel) => report.add("watch", channel));
-    for (const channel of this.#unwatch) report.add("unwatch", channel);
-    this.#unwatched = this.#unwatch;
-    this.#unwatch = new Set();
+    move(this.#unwatch, report, (channel) => report.add("unwatch", channel));
+    this.#unwatched = new Set(report.said.unwatch);
     if (!this.#settled) return;
     if (this.#rest) {
       move(this.#rest, report, (id) => this.#join(report, id));
