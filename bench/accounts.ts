@@ -15,7 +15,7 @@ export function account(
   published: Published,
   sameForAll: boolean,
 ): Accounts {
-  const sum = (name: "expected" | "received" | "lost" | "doubled") =>
+  const sum = (name: "expected" | "received" | "lost" | "unread" | "doubled") =>
     reports.reduce((total, report) => total + report[name], 0);
   let outOfOrder = 0;
   for (const { overtaken } of reports) {
@@ -33,6 +33,7 @@ export function account(
     expected: sum("expected"),
     received: sum("received"),
     lost,
+    unread: sum("unread"),
     doubled,
     foreign: reports.reduce((total, report) => total + report.foreign, 0),
     outOfOrder,

@@ -10,29 +10,34 @@ import { median, range } from "./statistics.ts";
 /** A change below this is none, in per cent. */
 const LEAST = 3;
 
+/** From fewer rounds of either nothing can be concluded. */
+const ROUNDS = 3;
+
 /** What became of a number. */
 export type Verdict = "better" | "worse" | "noise" | "unknown";
 
 /**
  * Compares the rounds of two runs. It is more than noise if the rounds of the one
- * are all above, or all below, those of the other, and the medians lie apart.
- * From a single round nothing can be concluded.
+ * are all above, or all below, those of the other, with a gap that is wider than
+ * either of them: by chance that is so once or twice in a hundred.
  */
 export function judge(
   name: string,
   before: readonly number[],
   after: readonly number[],
 ): { change: number; verdict: Verdict } {
-  const change = (median(after) / median(before) - 1) * 100;
-  if (before.length < 2 || after.length < 2) {
+  const [old, now] = [median(before), median(after)];
+  // What is left of nothing has no share: memory when all have left may be below it.
+  const change = old > 0 ? (now / old - 1) * 100 : NaN;
+  if (Math.min(before.length, after.length) < ROUNDS) {
     return { change, verdict: "unknown" };
   }
   const [low, high] = range(before);
   const [least, most] = range(after);
-  const apart = least > high || most < low;
+  const gap = Math.max(least - high, low - most);
+  const apart = gap > Math.max(0, high - low, most - least);
   if (!apart || Math.abs(change) < LEAST) return { change, verdict: "noise" };
-  const grew = change > 0;
-  const good = grew === (metrics[name]?.better === "more");
+  const good = (now > old) === (metrics[name]?.better === "more");
   return { change, verdict: good ? "better" : "worse" };
 }
 
@@ -74,8 +79,8 @@ function rowsOf(before: Cell, after: Cell): string[][] {
       `${title}${unit ? `, ${unit}` : ""}`,
       format(name, median(old)),
       format(name, median(now)),
-      `${change >= 0 ? "+" : "−"}${Math.abs(change).toFixed(1)} %`,
-      verdict === "unknown" ? "one round: noise unknown" : verdict,
+      percent(change),
+      verdict === "unknown" ? "too few rounds to tell from noise" : verdict,
     ]);
   }
   const faults = [before, after].map((cell) =>
@@ -87,6 +92,11 @@ function rowsOf(before: Cell, after: Cell): string[][] {
     rows.push(["", "rounds with faults", old!, now!, "", verdict]);
   }
   return rows;
+}
+
+function percent(change: number): string {
+  if (Number.isNaN(change)) return "–";
+  return `${change >= 0 ? "+" : "−"}${Math.abs(change).toFixed(1)} %`;
 }
 
 function same(a: Cell, b: Cell): boolean {

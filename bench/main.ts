@@ -32,9 +32,10 @@ import { Progress } from "./progress.ts";
 import { page } from "./report/page.ts";
 import { markdown, plain } from "./report/text.ts";
 import { FORM, type Result } from "./result.ts";
-import { type Course, jobs, run } from "./run.ts";
-import { loadRuntime, versionOf } from "./runtimes.ts";
-import { size, SIZES } from "./size.ts";
+import { type Course, type Job, jobs, run } from "./run.ts";
+import { loadRuntime, ownRuntime } from "./runtimes.ts";
+import { size, SIZES, UnknownError } from "./size.ts";
+import { versions } from "./versions.ts";
 
 const interrupted = new AbortController();
 process.on("SIGINT", () => {
@@ -48,7 +49,8 @@ process.on("exit", endAll);
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  if (!(error instanceof UsageError)) throw error;
+  const told = error instanceof UsageError || error instanceof UnknownError;
+  if (!told) throw error;
   console.error(`bench: ${error.message} --help says what there is.`);
   process.exitCode = 2;
 }
@@ -90,11 +92,12 @@ async function measureAll(words: Words): Promise<number> {
   const progress = new Progress(todo, course.repeat);
   const cells = await run(todo, course, progress);
   progress.stop();
-  return finish({ ...heading(), cells }, words);
+  return finish({ ...heading(todo), cells }, words);
 }
 
 async function sizeOf(words: Words): Promise<number> {
-  const chosen = { subject: "halley", scenario: "fanout", ...words };
+  const runtime = ownRuntime;
+  const chosen = { subject: "halley", scenario: "fanout", runtime, ...words };
   const limits = limitsOf(words);
   const changes = { rate: 1, ...changesOf(words) };
   const found = jobs(
@@ -104,14 +107,20 @@ async function sizeOf(words: Words): Promise<number> {
     subjectsOf(chosen),
     changes,
   );
-  const [job] = found;
+  const [job, ...others] = found;
   if (!job) throw new UsageError("Nothing of that is here.");
+  if (others.length > 0) {
+    throw new UsageError("size takes one --subject, --runtime, --transport.");
+  }
+  if (job.scenario.name === "park") {
+    throw new UsageError("size takes a --scenario that publishes.");
+  }
   const course = courseOf(words, amount("repeat", words.repeat ?? "3"));
   const progress = new Progress(new Array(SIZES).fill(job), course.repeat);
-  const { cells, sizing } = await size(job, limits, course, progress);
-  progress.stop();
+  const { cells, sizing } = await size(job, limits, course, progress)
+    .finally(() => progress.stop());
   return finish(
-    { ...heading(), cells, ...(sizing && { size: sizing }) },
+    { ...heading([job]), cells, ...(sizing && { size: sizing }) },
     words,
   );
 }
@@ -124,17 +133,12 @@ function finish(result: Result, words: Words): number {
   return result.cells.some(({ failure }) => failure !== undefined) ? 1 : 0;
 }
 
-function heading(): Omit<Result, "cells"> {
-  const versions: Record<string, string> = {};
-  for (const runtime of ["bun", "deno", "node"] as const) {
-    const version = versionOf(runtime);
-    if (version !== undefined) versions[runtime] = version;
-  }
+function heading(todo: readonly Job[]): Omit<Result, "cells"> {
   return {
     form: FORM,
     when: new Date().toISOString(),
     machine: machine(),
-    versions,
+    versions: versions([...new Set(todo.map(({ subject }) => subject))]),
     load: loadRuntime(),
     command: ["bench", ...process.argv.slice(2)].join(" "),
   };

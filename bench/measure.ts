@@ -50,9 +50,7 @@ export async function publishing(stage: Stage, doing: Doing): Promise<Round> {
   const before = await stage.settled();
   doing.phase(`opening ${plan.connections}`);
   await stage.load(plan);
-  const opening = now();
-  await stage.open(plan.connections);
-  const opened = now() - opening;
+  const opened = await stage.open(plan.connections);
   const parked = await stage.settled();
   if (plan.direct) {
     const ids = await stage.all<string[]>("ids");
@@ -68,15 +66,17 @@ export async function publishing(stage: Stage, doing: Doing): Promise<Round> {
   const had = await stage.count();
   const more = doing.during?.(stage);
   await Promise.all([published, more]);
-  await allIn(stage, doing.everybody ? deliveries(plan) : Infinity);
-  const { received } = await stage.count();
+  const received = await allIn(
+    stage,
+    doing.everybody ? deliveries(plan) : Infinity,
+    () => usage.mark(),
+  );
   const used = usage.stop();
   const after = stage.rss;
 
   doing.phase("settling");
   const { reports, published: sent } = await stage.report();
-  await stage.leave();
-  const left = await stage.settled();
+  const left = await leaving(stage);
 
   const accounts = account(plan, reports, sent, doing.everybody);
   const latencies = Times.sum(reports.map((report) => report.latencies));
@@ -94,13 +94,14 @@ export async function publishing(stage: Stage, doing: Doing): Promise<Round> {
     lastP99: last(0.99),
     lastMax: last(1),
     ...lag.summary("others"),
+    unanswered: sent.unanswered,
     serverCpu: used.server / 1e4 / used.seconds,
     memory: (parked - before) / plan.connections,
     rssBefore: before,
     rssParked: parked,
     rssPeak: used.peak,
     rssAfter: after,
-    rssLeft: left,
+    rssLeft: left.rss,
     openPerSecond: plan.connections / opened * 1_000,
     loadCpu: used.load,
     loadLag: reports.reduce((most, report) => Math.max(most, report.lag), 0),
@@ -114,12 +115,24 @@ export async function publishing(stage: Stage, doing: Doing): Promise<Round> {
     accounts,
     distribution: latencies.distribution(),
     overTime: overTime(each),
-    warnings: warningsOf(metrics, accounts),
+    warnings: [...warningsOf(metrics, accounts), ...left.warnings],
   };
 }
 
+/** All leave: the memory that remains, or what came of a server that did not bear it. */
+export async function leaving(
+  stage: Stage,
+): Promise<{ rss: number; warnings: string[] }> {
+  try {
+    await stage.leave();
+    return { rss: await stage.settled(), warnings: [] };
+  } catch (error) {
+    return { rss: NaN, warnings: [`as all left: ${(error as Error).message}`] };
+  }
+}
+
 /** Without what could not be measured: the process of the server is not ours. */
-function known(metrics: Record<string, number>): Record<string, number> {
+export function known(metrics: Record<string, number>): Record<string, number> {
   const entries = Object.entries(metrics);
   return Object.fromEntries(
     entries.filter(([, value]) => !Number.isNaN(value)),
@@ -131,21 +144,40 @@ function stragglersFrom(p99: number): number {
   return Math.max(250, 5 * p99);
 }
 
-/** Waits until so many deliveries have come, or none has for a while. */
-async function allIn(stage: Stage, expected: number): Promise<void> {
+/**
+ * Waits until so many deliveries have come, or none has for a while; how many have.
+ * Says each time that some have.
+ */
+async function allIn(
+  stage: Stage,
+  expected: number,
+  changed: () => void,
+): Promise<number> {
   let before = -1;
   const began = now();
-  for (let changed = began; now() - began < PATIENCE;) {
+  for (let last = began;;) {
     const { received } = await stage.count();
-    if (received >= expected) return;
-    if (received !== before) changed = now();
-    else if (now() - changed >= QUIET) return;
+    if (received !== before) {
+      last = now();
+      changed();
+    }
+    const over = now() - began >= PATIENCE || now() - last >= QUIET;
+    if (received >= expected || over) return received;
     before = received;
     await sleep(100);
   }
 }
 
-/** CPU time and memory used from now on. */
+/** What was used. */
+interface Used {
+  readonly seconds: number;
+  readonly server: number;
+  readonly load: number;
+  readonly strangers: number;
+  readonly peak: number;
+}
+
+/** CPU time and memory used from now on, up to the last mark. */
 class Usage {
   readonly #stage: Stage;
   readonly #began = now();
@@ -154,6 +186,7 @@ class Usage {
   readonly #machine = machineTime();
   readonly #timer: ReturnType<typeof setInterval>;
   #peak = 0;
+  #marked: Omit<Used, "peak"> | undefined;
 
   constructor(stage: Stage) {
     this.#stage = stage;
@@ -164,24 +197,24 @@ class Usage {
     this.#timer = setInterval(look, 200);
   }
 
-  stop(): {
-    seconds: number;
-    server: number;
-    load: number;
-    strangers: number;
-    peak: number;
-  } {
-    clearInterval(this.#timer);
+  /** Everything of that came up to now: what follows is waiting. */
+  mark(): void {
     const seconds = (now() - this.#began) / 1_000;
     const server = this.#stage.cpu - this.#server;
     const loads = this.#loadTimes().map((time, i) => time - this.#load[i]!);
     const machine = machineTime();
     const busy = machine.busy - this.#machine.busy;
-    const ours = loads.reduce((sum, time) => sum + time, server || 0);
+    const ours = loads.reduce((sum, time) => sum + time, server);
     // In per cent of one core.
     const load = loads.reduce((a, b) => Math.max(a, b), 0) / 1e4 / seconds;
     const strangers = Math.max(0, busy - ours) / 1e4 / seconds;
-    return { seconds, server, load, strangers, peak: this.#peak };
+    this.#marked = { seconds, server, load, strangers };
+  }
+
+  stop(): Used {
+    clearInterval(this.#timer);
+    if (!this.#marked) this.mark();
+    return { ...this.#marked!, peak: this.#peak };
   }
 
   #loadTimes(): number[] {

@@ -53,9 +53,10 @@ how
                        memory read (default 1500; 0 reads it as it is)
   --out FOLDER         where the files go (default bench/results)
 
-limits of \`size\`
+limits of \`size\`, which measures one program, on the runtime it runs on itself
+                       unless --runtime names the other
   --memory 2GB         of the server's process
-  --cpu 80%            of one core (default 80%)
+  --cpu 80%            of one core (default 80%; none with --target)
   --rate 5/s           messages to everybody (default 1/s)
   --p99 250ms          latency
   --descriptors N      (default: this machine's)`;
@@ -168,12 +169,13 @@ export function changesOf(words: Words): Partial<Plan> {
 }
 
 /** The limits that `size` goes by. */
-export function limitsOf({ memory, cpu, p99, descriptors }: Words): Limits {
+export function limitsOf(words: Words): Limits {
+  const { memory, cpu, p99, descriptors, target } = words;
   const given = (name: string, word: string | undefined, units: RegExp) =>
     word === undefined ? Infinity : amount(name, word, units);
   return {
     memory: given("memory", memory, /^(kB|[MG]i?B)$/),
-    cpu: given("cpu", cpu ?? "80%", /^%$/),
+    cpu: given("cpu", cpu ?? (target ? undefined : "80%"), /^%$/),
     p99: given("p99", p99, /^m?s$/),
     descriptors: descriptors === undefined
       ? descriptorLimit()

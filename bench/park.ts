@@ -5,7 +5,7 @@
  */
 import { Times } from "./histogram.ts";
 import type { Published } from "./load/publisher.ts";
-import { warmUp } from "./measure.ts";
+import { known, leaving, warmUp } from "./measure.ts";
 import { now, sleep } from "./orders.ts";
 import type { Round } from "./result.ts";
 import type { Stage } from "./stage.ts";
@@ -31,9 +31,7 @@ export async function park(
   for (let i = 1; i <= SIZES; i++) {
     const number = Math.round(connections * i / SIZES);
     phase(`opening ${number}`);
-    const began = now();
-    await stage.open(number);
-    opening += now() - began;
+    opening += await stage.open(number);
     memory.push([number, await stage.settled()]);
   }
   const parked = memory.at(-1)![1];
@@ -44,31 +42,35 @@ export async function park(
   const held = (now() - began) / 1_000;
   const idle = (stage.cpu - cpu) / held;
   await stage.publisher.tell("stopProbe");
-  const { lag } = await stage.publisher.tell<Published>("report");
+  const { lag, unanswered } = await stage.publisher.tell<Published>("report");
   const { open } = await stage.count();
   phase("leaving");
-  await stage.leave();
-  const left = await stage.settled();
-  phase("opening again");
-  await stage.load(plan);
-  await stage.open(connections);
-  const again = await stage.settled();
-  await stage.leave();
+  const left = await leaving(stage);
+  let again = NaN;
+  const trouble = left.warnings;
+  if (trouble.length === 0) {
+    phase("opening again");
+    await stage.load(plan);
+    await stage.open(connections);
+    again = await stage.settled();
+    trouble.push(...(await leaving(stage)).warnings);
+  }
   const each = (bytes: number) => (bytes - before) / connections;
-  const metrics = {
+  const metrics = known({
     memory: each(parked),
     memorySlope: slope(memory.slice(1)),
     memoryAgain: each(again),
-    memoryLeft: each(left),
+    memoryLeft: each(left.rss),
     idleCpu: idle / connections,
     ...Times.sum([lag]).summary("others"),
+    unanswered,
     openPerSecond: connections / opening * 1_000,
     rssBefore: before,
     rssParked: parked,
-    rssLeft: left,
+    rssLeft: left.rss,
     rssAgain: again,
-  };
-  const warnings = warningsOf(metrics, undefined);
+  });
+  const warnings = [...warningsOf(metrics, undefined), ...trouble];
   if (open < connections) {
     warnings.push(`only ${open} of ${connections} connections stayed open`);
   }

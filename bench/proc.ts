@@ -43,33 +43,37 @@ export function machineTime(): { busy: number; total: number } {
   };
 }
 
-/** The process that listens on a TCP port here, if it is one of ours. */
-export function listenerOn(port: number): number | undefined {
-  const inode = inodeOf(port);
-  if (inode === undefined) return undefined;
+/**
+ * The processes that listen on a TCP port here, as far as they are ours: a master and
+ * its workers share a socket, others share the port with one each.
+ */
+export function listenersOn(port: number): number[] {
+  const sockets = inodesOf(port).map((inode) => `socket:[${inode}]`);
+  const found: number[] = [];
   for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
     try {
-      for (const fd of readdirSync(`/proc/${pid}/fd`)) {
-        const link = readlinkSync(`/proc/${pid}/fd/${fd}`);
-        if (link === `socket:[${inode}]`) return Number(pid);
-      }
+      const listens = readdirSync(`/proc/${pid}/fd`).some((fd) =>
+        sockets.includes(readlinkSync(`/proc/${pid}/fd/${fd}`))
+      );
+      if (listens) found.push(Number(pid));
     } catch { /* It is somebody else's, or has ended. */ }
   }
-  return undefined;
+  return found;
 }
 
-function inodeOf(port: number): string | undefined {
+function inodesOf(port: number): string[] {
   const hex = port.toString(16).toUpperCase().padStart(4, "0");
+  const found: string[] = [];
   for (const table of ["tcp", "tcp6"]) {
     for (const line of readFileSync(`/proc/net/${table}`, "utf8").split("\n")) {
       const fields = line.trim().split(/\s+/);
       // State 0A is LISTEN; the tenth field is the socket's inode.
       if (fields[1]?.endsWith(`:${hex}`) && fields[3] === "0A") {
-        return fields[9];
+        found.push(fields[9]!);
       }
     }
   }
-  return undefined;
+  return found;
 }
 
 /** The machine in a few words. */

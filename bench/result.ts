@@ -59,6 +59,8 @@ export interface Accounts {
   readonly expected: number;
   readonly received: number;
   readonly lost: number;
+  /** What has not come to those who read slowly, by the end: no fault. */
+  readonly unread: number;
   readonly doubled: number;
   /** Messages that came to somebody else, or were never sent. */
   readonly foreign: number;
@@ -74,18 +76,29 @@ export interface Accounts {
 
 /** A prediction and its check. */
 export interface Sizing {
-  readonly limits: Record<string, number>;
-  /** Connections that each limit allows. */
-  readonly allowed: Record<string, number>;
+  /** What each limit is, and how many connections it allows; `null` is any number. */
+  readonly limits: Record<string, number | null>;
+  readonly allowed: Record<string, number | null>;
   /** Connections predicted to fit, and at how many that was checked. */
   readonly predicted: number;
   readonly checkedAt: number;
-  /** How many predictions were tried out; this is the last of them. */
-  readonly tried: number;
+  /** The limit that is reached first. */
   readonly bound: string;
   readonly model: Record<string, number>;
   /** What was predicted for that many, and what was measured. */
-  readonly check: { name: string; predicted: number; measured: number }[];
+  readonly check: Check[];
+  /** Whether every delivery was as it should be there. */
+  readonly clean: boolean;
+  /** Predictions before this one that were tried out, and were off. */
+  readonly before: Omit<Sizing, "before">[];
+}
+
+/** A number at the size that was tried out. */
+export interface Check {
+  readonly name: string;
+  readonly predicted: number;
+  readonly measured: number;
+  readonly limit: number | null;
 }
 
 /** Whether every delivery came once, in its place, to whom it was for. */

@@ -8,11 +8,12 @@ import process from "node:process";
 /** Where a measured program runs; `native` is a program of its own. */
 export type Runtime = "bun" | "deno" | "node" | "native";
 
-const own: Runtime = "Deno" in globalThis ? "deno" : "bun";
+/** Where this runs. */
+export const ownRuntime: Runtime = "Deno" in globalThis ? "deno" : "bun";
 const found = new Map<Runtime, string | undefined>();
 
 function binaryOf(runtime: Runtime): string {
-  return runtime === own ? process.execPath : runtime;
+  return runtime === ownRuntime ? process.execPath : runtime;
 }
 
 /** The version of a runtime, or `undefined` where there is none. */
@@ -39,5 +40,5 @@ export function command(
 
 /** What the load runs on: Bun where it is, since its sockets cost least. */
 export function loadRuntime(): Runtime {
-  return versionOf("bun") === undefined ? own : "bun";
+  return versionOf("bun") === undefined ? ownRuntime : "bun";
 }

@@ -15,12 +15,12 @@
  */
 import { descriptorLimit } from "./proc.ts";
 import { error } from "./report/sizing.ts";
-import type { Cell, Round, Sizing } from "./result.ts";
+import { type Cell, isClean, type Round, type Sizing } from "./result.ts";
 import { type Course, type Job, measure, type Watcher } from "./run.ts";
 import { SPARE } from "./stage.ts";
 import { line, median } from "./statistics.ts";
 
-/** What must not be exceeded; what is not given does not limit. */
+/** What must not be exceeded; what is not given (`Infinity`) does not limit. */
 export interface Limits {
   /** Peak resident memory of the server's process, in bytes. */
   readonly memory: number;
@@ -38,6 +38,9 @@ const PILOT = 1_000;
 /** The sizes that the lines go through, as shares of the first guess. */
 const SHARES = [0.25, 0.5, 0.75];
 
+/** Fewer connections are not measured. */
+const FEWEST = 10;
+
 /** A prediction this near to what happens is good, in per cent. */
 const CLOSE = 15;
 
@@ -50,7 +53,7 @@ const NEAREST = 3;
 /** At how many sizes that measures at most: the first look, these, and the tries. */
 export const SIZES: number = 1 + SHARES.length + TRIES;
 
-/** What each limit limits, and how one says it. */
+/** What each limit limits, how one says it, and in what unit. */
 const LINES = [
   ["memory", "rssPeak", "peak memory, MB", 1e6],
   ["cpu", "serverCpu", "server CPU, %", 1],
@@ -63,6 +66,9 @@ const BOUNDS: Record<string, string> = {
   p99: "latency",
   descriptors: "descriptors",
 };
+
+/** A limit that nothing says anything about. */
+export class UnknownError extends Error {}
 
 /** A model: a line for each limit. */
 export type Model = Record<string, { at0: number; slope: number }>;
@@ -85,13 +91,29 @@ export function modelOf(points: readonly Point[]): Model {
   ]));
 }
 
+/**
+ * Throws an `UnknownError` if there is a limit of which nothing was measured, as of a
+ * server whose process is not known.
+ */
+export function judgeable({ metrics }: Point, limits: Limits): void {
+  for (const [limit, metric, name] of LINES) {
+    const known = Number.isFinite(metrics[metric]);
+    if (known || limits[limit] === Infinity) continue;
+    throw new UnknownError(
+      `Of this server nobody knows: ${name} (--${limit}).`,
+    );
+  }
+}
+
 /** How many connections each limit allows. */
 export function allowed(model: Model, limits: Limits): Record<string, number> {
   const found: Record<string, number> = {};
   for (const [limit] of LINES) {
     const { at0, slope } = model[limit]!;
-    const most = (limits[limit] - at0) / slope;
-    found[limit] = slope > 0 ? Math.max(0, most) : Infinity;
+    const spare = limits[limit] - at0;
+    if (spare === Infinity) found[limit] = Infinity;
+    else if (spare <= 0) found[limit] = 0;
+    else found[limit] = slope > 0 ? spare / slope : Infinity;
   }
   found.descriptors = limits.descriptors - SPARE;
   return found;
@@ -115,7 +137,12 @@ export async function size(
 ): Promise<{ cells: Cell[]; sizing: Sizing | undefined }> {
   const cells: Cell[] = [];
   const points: Point[] = [];
-  let sizing: Sizing | undefined;
+  let sizing: Tried | undefined;
+  const before: Tried[] = [];
+  const clean = () =>
+    cells.at(-1)!.rounds.every(({ accounts }) =>
+      !accounts || isClean(accounts)
+    );
   const at = async (connections: number): Promise<Point> => {
     const plan = { ...job.plan, connections };
     const { scenario, transport, runtime, subject } = job;
@@ -142,25 +169,35 @@ export async function size(
     const here = descriptorLimit() - SPARE;
     const pilot = await at(Math.min(PILOT, here));
     const origin = { connections: 0, metrics: baseOf(pilot.metrics) };
-    const guess = bound(allowed(modelOf([origin, pilot]), limits)).connections;
+    judgeable(pilot, limits);
+    const first = modelOf([origin, pilot]);
+    const guess = bound(allowed(first, limits)).connections;
+    if (guess < FEWEST) {
+      const sizing = sizingOf(first, limits, pilot, clean());
+      return { cells, sizing: { ...sizing, check: [], before } };
+    }
     const most = Math.min(guess, here);
     for (const share of SHARES) {
-      points.push(await at(Math.max(10, Math.round(most * share))));
+      points.push(await at(Math.max(FEWEST, Math.round(most * share))));
     }
     for (let tried = 1; tried <= TRIES; tried++) {
       const model = modelOf(nearest(points, points.at(-1)!.connections));
-      const checkedAt = Math.max(
-        10,
-        Math.min(bound(allowed(model, limits)).connections, here),
-      );
+      const { connections } = bound(allowed(model, limits));
+      const checkedAt = Math.max(FEWEST, Math.min(connections, here));
+      // What was seen there is no prediction.
+      if (points.some(({ connections }) => connections === checkedAt)) break;
+      if (sizing) before.push(sizing);
       points.push(await at(checkedAt));
-      sizing = sizingOf(model, limits, points.at(-1)!, tried);
+      sizing = sizingOf(model, limits, points.at(-1)!, clean());
       if (sizing.check.every((one) => Math.abs(error(one)) <= CLOSE)) break;
     }
   } catch (error) {
     if (!course.signal.aborted) throw error;
   }
-  return { cells: cells.filter(({ rounds }) => rounds.length > 0), sizing };
+  return {
+    cells: cells.filter(({ rounds }) => rounds.length > 0),
+    sizing: sizing && { ...sizing, before },
+  };
 }
 
 /** The sizes that are nearest to one. */
@@ -169,21 +206,28 @@ export function nearest(points: readonly Point[], size: number): Point[] {
   return points.toSorted((a, b) => far(a) - far(b)).slice(0, NEAREST);
 }
 
+type Tried = Omit<Sizing, "before">;
+
 /** A prediction beside what happened. */
 function sizingOf(
   model: Model,
   limits: Limits,
   { connections, metrics }: Point,
-  tried: number,
-): Sizing {
+  clean: boolean,
+): Tried {
   const fits = allowed(model, limits);
   const { name, connections: predicted } = bound(fits);
+  const names = [...LINES, ["descriptors", "", "descriptors", 1]] as const;
   return {
-    limits: { ...limits },
-    allowed: fits,
+    limits: Object.fromEntries(
+      names.map(([limit, , name, unit]) => [name, known(limits[limit] / unit)]),
+    ),
+    allowed: Object.fromEntries(
+      names.map(([limit, , name]) => [name, known(fits[limit]!)]),
+    ),
     predicted,
     checkedAt: connections,
-    tried,
+    clean,
     bound: name,
     model: Object.fromEntries(
       Object.entries(model).flatMap(([name, { at0, slope }]) => [
@@ -191,12 +235,21 @@ function sizingOf(
         [`${name}PerConnection`, slope],
       ]),
     ),
-    check: LINES.map(([limit, metric, name, unit]) => ({
-      name,
-      predicted: (model[limit]!.at0 + model[limit]!.slope * connections) / unit,
-      measured: (metrics[metric] ?? NaN) / unit,
-    })),
+    check: LINES.filter(([, metric]) => Number.isFinite(metrics[metric])).map(
+      ([limit, metric, name, unit]) => ({
+        name,
+        predicted: (model[limit]!.at0 + model[limit]!.slope * connections) /
+          unit,
+        measured: metrics[metric]! / unit,
+        limit: known(limits[limit] / unit),
+      }),
+    ),
   };
+}
+
+/** JSON has no infinity. */
+function known(number: number): number | null {
+  return number === Infinity ? null : number;
 }
 
 /** The numbers of the lines, each the median of all rounds. */

@@ -125,13 +125,19 @@ export class Stage {
     await this.publisher.tell("load", publishing);
   }
 
-  /** Opens connections until there are `number`, and waits until they count. */
-  async open(number: number): Promise<void> {
+  /**
+   * Opens connections until there are `number`, and waits until they count; how long
+   * the opening took, in ms.
+   */
+  async open(number: number): Promise<number> {
     const { length } = this.generators;
+    const began = now();
     await Promise.all(this.generators.map((child, i) => {
       return child.tell("open", share(number, length, i));
     }));
+    const took = now() - began;
     await sleep(Math.min(SUBSCRIBED, 50 + this.staging.settle));
+    return took;
   }
 
   /** All leave; waits until the server knows, where it can say so. */

@@ -17,7 +17,7 @@ export function warningsOf(
 ): string[] {
   const found: string[] = [];
   const { loadCpu = 0, loadLag = 0, latencyP99 = 0, lateSends = 0 } = metrics;
-  const { strangersCpu = 0, stragglers = 0 } = metrics;
+  const { strangersCpu = 0, stragglers = 0, unanswered = 0 } = metrics;
   if (loadCpu > BUSY) {
     found.push(
       `the load was the bottleneck: one of its processes used ` +
@@ -32,8 +32,14 @@ export function warningsOf(
   }
   if (latencyP99 > 20 && loadLag > latencyP99 / 2) {
     found.push(
-      `the load was the bottleneck: it was up to ${loadLag.toFixed(0)} ms ` +
-        "late in reading, and latencies contain that",
+      `the load was the bottleneck: 1 in 100 times it was ` +
+        `${loadLag.toFixed(0)} ms or more late in reading, and latencies ` +
+        "contain that",
+    );
+  }
+  if (unanswered > 0) {
+    found.push(
+      `${unanswered} requests of others (/healthz) had no good answer`,
     );
   }
   if (strangersCpu > 20) {

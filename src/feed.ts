@@ -33,6 +33,8 @@ export class Feed {
   /** How many of the newest messages are read before anything else. */
   readonly #preload: number;
   #epoch = "";
+  /** The last message's. */
+  #time = 0;
   /** Up to here it is the past: nobody is served before that has been read. */
   #past = Infinity;
   #stopped = false;
@@ -58,8 +60,23 @@ export class Feed {
     if (!(top instanceof Promise)) return this.#begin(top);
     top.then(
       (position) => this.#begin(position),
-      () => this.#begin({ epoch: "", seq: 0 }),
+      () => this.#seek(),
     );
+  }
+
+  /** Nobody can say yet what is there: a feed does as soon as it begins. */
+  #seek(): void {
+    if (this.#stopped) return;
+    const { promise, resolve } = Promise.withResolvers<Position>();
+    this.#stop = this.#backplane.feed(undefined, {
+      frame() {},
+      epoch: resolve,
+      lost() {},
+    });
+    promise.then((position) => {
+      this.#stop?.();
+      this.#begin(position);
+    });
   }
 
   /** Ends for good. */
@@ -109,7 +126,12 @@ export class Feed {
     };
   }
 
-  #take(frame: Frame): void {
+  #take(message: Frame): void {
+    // Two nodes may have published at once, each above what it knew.
+    const frame = message.time > this.#time ? message : message.at(
+      (Math.round(this.#time * 1_000) + 1) / 1_000,
+    );
+    this.#time = frame.time;
     this.#host.append(frame);
     this.applied = frame.seq;
     this.#host.appended();

@@ -4,7 +4,7 @@ import type { FeedListener } from "../src/backplane.ts";
 import { Feed } from "../src/feed.ts";
 import type { Frame } from "../src/frame.ts";
 import { HandBackplane } from "./hand_backplane.ts";
-import { test } from "./harness.ts";
+import { test, turn } from "./harness.ts";
 import { frameOf } from "./recorder.ts";
 
 /** A feed and what it told its host. */
@@ -38,6 +38,23 @@ test("a feed is applied only once a message lies in its logs (O2)", () => {
   listener().frame(frameOf(12));
   assertEquals(heard(), ["append 11", "at 11", "append 12", "at 12"]);
   assertEquals(feed.applied, 12);
+});
+
+test("a feed raises a time that is not above the former one's", () => {
+  const times: number[] = [];
+  const backplane = new HandBackplane();
+  const feed: Feed = new Feed(backplane, {
+    append: ({ time }: Frame) => void times.push(time),
+    appended() {},
+    renewed() {},
+    lost() {},
+    begun() {},
+  });
+  feed.start();
+  for (const [i, time] of [7, 7, 3, 7.5].entries()) {
+    backplane.listener!.frame(frameOf(i + 1, { time }));
+  }
+  assertEquals(times, [7, 7.001, 7.002, 7.5]);
 });
 
 test("a feed drops repeats, and messages of another order", () => {
@@ -114,8 +131,9 @@ test("a feed that is stopped takes nothing, and does not ask again", async () =>
 });
 
 /** A feed over what is there already, which begins so many messages back. */
-function late(held: number, preload: number) {
+function late(held: number, preload: number, unreachable = false) {
   const backplane = new HandBackplane();
+  backplane.unreachable = unreachable;
   for (let i = 0; i < held; i++) backplane.add("a");
   const told: string[] = [];
   const feed: Feed = new Feed(backplane, {
@@ -148,14 +166,36 @@ test("a feed that shall read more than there is reads all", async () => {
   assertEquals([told[0], told.at(-1)], ["renewed at 0", "begun at e1-2"]);
 });
 
-test("a feed begins at the present if nothing is there, or nobody can say", async () => {
+test("a feed begins at the present if nothing is there", async () => {
   for (const unreachable of [false, true]) {
-    const { backplane, feed, told } = late(0, 10);
-    backplane.unreachable = unreachable;
-    await new Promise((resolve) => setImmediate(resolve));
+    const { backplane, feed, told } = late(0, 10, unreachable);
+    await turn();
     assertEquals(told, ["renewed at 0", "begun at e1-0"]);
-    assertEquals([backplane.asked, feed.epoch], [[undefined], "e1"]);
+    assertEquals([backplane.asked.at(-1), feed.epoch], [undefined, "e1"]);
   }
+});
+
+test("a feed reads the recent past though nobody could say at first what is there", async () => {
+  const { backplane, feed, told } = late(5, 2, true);
+  await turn();
+  assertEquals(told, [
+    "renewed at 3",
+    'append 4 in ""',
+    'append 5 in ""',
+    "begun at e1-5",
+  ]);
+  assertEquals(backplane.asked, [undefined, { epoch: "e1", seq: 3 }]);
+  feed.stop();
+  assertEquals(backplane.listener, undefined);
+});
+
+test("a feed that is stopped before anybody says what is there does not begin", async () => {
+  const { backplane, feed, told } = late(5, 2, true);
+  // Here it is told at once; what it does of it comes a moment later.
+  while (backplane.asked.length === 0) await Promise.resolve();
+  feed.stop();
+  await turn();
+  assertEquals([told, feed.epoch, backplane.listener], [[], "", undefined]);
 });
 
 test("a feed whose past is lost, or of another order, begins there", async () => {

@@ -141,6 +141,8 @@ export class Wire implements AsyncDisposable {
   readonly #sockets = new Set<Socket>();
   /** How many connections came through. */
   count = 0;
+  /** How many bytes it carries in a ms, in each direction. */
+  rate = Infinity;
   #broken = false;
 
   private constructor(server: Server, port: number, public target: number) {
@@ -167,7 +169,12 @@ export class Wire implements AsyncDisposable {
     for (const [from, to] of [[near, far], [far, near]] as const) {
       this.#sockets.add(from);
       from.setNoDelay(true);
-      from.on("data", (bytes) => to.write(bytes));
+      from.on("data", (bytes) => {
+        to.write(bytes);
+        if (this.rate === Infinity) return;
+        from.pause();
+        setTimeout(() => from.resume(), bytes.length / this.rate);
+      });
       from.on("error", () => from.destroy());
       from.on("close", () => {
         this.#sockets.delete(from);

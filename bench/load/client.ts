@@ -17,7 +17,7 @@ export interface Route {
 }
 
 /** How long a connection may take to open, in ms. */
-const PATIENCE = 30_000;
+export const PATIENCE = 30_000;
 
 /** How much of a stream's end is looked at for its last id. */
 const TAIL = 4_096;
@@ -40,6 +40,12 @@ export abstract class Client {
     protected readonly ledger: Ledger,
     readonly route: Route,
   ) {}
+
+  /** Is cut off and comes back; resolves when messages reach it again. */
+  async back(): Promise<void> {
+    this.leave();
+    await this.connect();
+  }
 
   /** Connects, or connects again; resolves when messages reach it. */
   connect(): Promise<void> {
@@ -77,7 +83,7 @@ export abstract class Client {
           fail((error as Error).message);
         }
       });
-      this.begin(opened);
+      socket.on("connect", () => this.begin(opened));
     });
   }
 

@@ -4,7 +4,7 @@
  */
 import { sleep } from "../orders.ts";
 import { type Answer, AnswerReader } from "./answers.ts";
-import { Client, idIn, type Route } from "./client.ts";
+import { Client, idIn, PATIENCE, type Route } from "./client.ts";
 import type { Exchange, Step, Talk } from "./dialects.ts";
 import type { Ledger } from "./ledger.ts";
 
@@ -13,6 +13,7 @@ export class ExchangeClient extends Client {
   readonly #steps: Generator<Step, void, Answer>;
   #reader = new AnswerReader();
   #step: Step;
+  #heard: () => void = () => {};
 
   constructor(
     index: number,
@@ -24,6 +25,13 @@ export class ExchangeClient extends Client {
     super(index, ledger, route);
     this.#steps = dialect.talk(talk);
     this.#step = this.#steps.next().value as Step;
+  }
+
+  /** A request that is written may have reached nobody: an answer has to come. */
+  override async back(): Promise<void> {
+    const heard = new Promise<void>((resolve) => this.#heard = resolve);
+    await super.back();
+    await Promise.race([heard, sleep(PATIENCE)]);
   }
 
   protected override begin(opened: () => void): void {
@@ -41,6 +49,7 @@ export class ExchangeClient extends Client {
         this.id = idIn(answer.body.toString("latin1", 0, 200));
       }
       this.count(answer.body);
+      this.#heard();
       const next = this.#steps.next(answer);
       if (next.done) return this.leave();
       this.#step = next.value;

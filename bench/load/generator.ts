@@ -85,15 +85,15 @@ function slowed(plan: Plan, first: number): Ledger {
   return made;
 }
 
-/** Connects those of `chosen` that are not, a few at a time. */
-async function connectAll(chosen: Client[], atOnce: number): Promise<void> {
-  const waiting = chosen.filter((client) => !client.open);
+/** Connects those that are not, a few at a time. */
+async function connectAll(): Promise<void> {
+  const waiting = clients.filter((client) => !client.open);
   const worker = async () => {
     for (let client = waiting.pop(); client; client = waiting.pop()) {
       await client.connect();
     }
   };
-  await Promise.all(Array.from({ length: atOnce }, worker));
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
 }
 
 await obey({
@@ -104,7 +104,7 @@ await obey({
   /** Opens so many connections in all. */
   async open(number: number) {
     while (clients.length < number) clients.push(make(clients.length));
-    await connectAll(clients, AT_ONCE);
+    await connectAll();
   },
   /** Messages are due from then on, in this process's time. */
   start(at: number) {
@@ -123,8 +123,7 @@ await obey({
   /** All connections are cut at once, and come back; how long that took, in ms. */
   async cut() {
     const at = now();
-    for (const client of clients) client.leave();
-    await connectAll(clients, load.number);
+    await Promise.all(clients.map((client) => client.back()));
     return now() - at;
   },
   /** Cuts so many connections a second and makes new ones in their place. */

@@ -19,7 +19,10 @@ export class Lag {
     let before = now();
     this.#timer = setInterval(() => {
       const at = now();
-      this.#late.push(Math.max(0, at - before - EVERY));
+      // Each look that was due and came late is one, though they come together.
+      const late = at - before - EVERY;
+      for (let one = late; one > 0; one -= EVERY) this.#late.push(one);
+      if (late <= 0) this.#late.push(0);
       before = at;
     }, EVERY);
   }

@@ -19,6 +19,11 @@ import {
 const MARK_BYTE = MARK.charCodeAt(0);
 const ZERO = "0".charCodeAt(0);
 
+/** The most bytes of a message's number with a chunk's boundary in it. */
+const DIVIDED = 40;
+/** A number that a boundary of chunks divides (RFC 9112, 7.1). */
+const BOUNDARY = /^(\d*)\r\n[0-9A-Fa-f]+[^\r\n]*\r\n(\d+)/;
+
 /** How many faults are named one by one. */
 const EXAMPLES = 10;
 
@@ -27,6 +32,8 @@ export interface Books {
   readonly expected: number;
   readonly received: number;
   readonly lost: number;
+  /** What has not come to those who read slowly, by the end. */
+  readonly unread: number;
   readonly doubled: number;
   /** Messages for somebody else, and numbers that were never sent. */
   readonly foreign: number;
@@ -66,6 +73,7 @@ export class Ledger {
   readonly #examples: string[] = [];
   #expected = 0;
   #lost = 0;
+  #unread = 0;
   #doubled = 0;
   #foreign = 0;
 
@@ -93,7 +101,17 @@ export class Ledger {
       const end = place + 1 + DIGITS;
       if (end > bytes.length) return bytes.slice(place);
       let n = 0;
-      for (let i = place + 1; i < end; i++) n = n * 10 + bytes[i]! - ZERO;
+      for (let i = place + 1; i < end; i++) {
+        const digit = bytes[i]! - ZERO;
+        n = digit >= 0 && digit < 10 ? n * 10 + digit : NaN;
+      }
+      if (Number.isNaN(n)) {
+        const whole = dividedNumber(bytes, place + 1);
+        if (whole === undefined && place + DIVIDED > bytes.length) {
+          return bytes.slice(place);
+        }
+        n = whole ?? NaN;
+      }
       this.take(client, n, at);
       place = bytes.indexOf(MARK_BYTE, end);
     }
@@ -133,7 +151,7 @@ export class Ledger {
     if (latency > this.#last[n]!) this.#last[n] = latency;
   }
 
-  /** A client that reads slowly: it is owed everything, but not in time. */
+  /** A client that reads slowly: it is owed everything in turn, but not in time. */
   exclude(client: number, excluded: boolean): void {
     this.#excluded[client] = excluded ? 1 : 0;
   }
@@ -153,14 +171,15 @@ export class Ledger {
     this.#from[client] = Math.max(0, Math.min(bursts * burst, this.#total));
   }
 
-  /** The client has left: it was owed what lies before the newest it had. */
+  /**
+   * The client has left: it was owed what lies before the newest it had; or all, if it
+   * is there at the end (`whole`), where one who reads slowly has not read the rest yet.
+   */
   settle(client: number, whole = false): void {
     const place = client * this.#plan.channels;
-    let until = this.#total;
-    if (!whole) {
-      const own = this.#newest.subarray(place, place + this.#plan.channels);
-      until = own.reduce((a, b) => Math.max(a, b), -1) + 1;
-    }
+    const own = this.#newest.subarray(place, place + this.#plan.channels);
+    const newest = own.reduce((a, b) => Math.max(a, b), -1);
+    const until = whole ? this.#total : newest + 1;
     const index = this.#first + client;
     const followed = followedBy(this.#plan, index);
     for (let n = 0; n < this.#total; n++) {
@@ -174,7 +193,10 @@ export class Ledger {
       if (seen) this.#expected++;
       else if (n >= this.#from[client]! && n < until) {
         this.#expected++;
-        if (this.#excluded[client]) continue;
+        if (this.#excluded[client] && n > newest) {
+          this.#unread++;
+          continue;
+        }
         this.#lost++;
         this.#fault(client, `never got message ${n}`);
       }
@@ -194,6 +216,7 @@ export class Ledger {
       expected: this.#expected,
       received: this.received,
       lost: this.#lost,
+      unread: this.#unread,
       doubled: this.#doubled,
       foreign: this.#foreign,
       overtaken: [...this.#overtaken].slice(0, 20_000).map(
@@ -212,6 +235,15 @@ export class Ledger {
     if (this.#examples.length >= EXAMPLES) return;
     this.#examples.push(`client ${this.#first + client} ${text}`);
   }
+}
+
+/** The number that begins at `place`, if the boundary of two chunks divides it. */
+function dividedNumber(bytes: Uint8Array, place: number): number | undefined {
+  const near = bytes.subarray(place, place + DIVIDED);
+  const found = BOUNDARY.exec(new TextDecoder("latin1").decode(near));
+  const [, head = "", tail = ""] = found ?? [];
+  const digits = (head + tail).slice(0, DIGITS);
+  return digits.length === DIGITS ? Number(digits) : undefined;
 }
 
 function rounded(numbers: Float64Array): number[] {

@@ -39,6 +39,8 @@ export interface Published {
   readonly answered: number[];
   readonly failed: number;
   readonly failure: string | undefined;
+  /** How many of the others' requests had no good answer. */
+  readonly unanswered: number;
   /** How late messages were sent, and how long others waited, in µs. */
   readonly late: string;
   readonly lag: string;
@@ -49,7 +51,8 @@ let lanes: Lanes;
 let probes: Lanes;
 let receivers: string[] = [];
 let outcome = fresh();
-let probing = false;
+let probing: Promise<void> = Promise.resolve();
+let probesDue = false;
 
 function fresh() {
   return {
@@ -58,6 +61,7 @@ function fresh() {
     failed: 0,
     failure: undefined as string | undefined,
     done: 0,
+    unanswered: 0,
     late: new Times(),
     lag: new Times(),
   };
@@ -110,17 +114,36 @@ async function publishAll(startedAt: number): Promise<void> {
   await Promise.all(under);
 }
 
-async function probe(): Promise<void> {
+/**
+ * Asks as others do until `probesDue` ends, and waits for what has been asked by then:
+ * a server that is behind at the end keeps those waiting. What is due before `from` is
+ * not counted.
+ */
+async function probe(from: number): Promise<void> {
   if (publishing.health === undefined) return;
-  probing = true;
+  probesDue = true;
+  const asked: Promise<void>[] = [];
   const startedAt = now();
-  for (let i = 0; probing; i++) {
+  for (let i = 0; probesDue; i++) {
     const at = startedAt + i * PROBE_EVERY;
     if (at > now()) await sleep(at - now());
-    void probes.send(healthRequest()).then(({ answered }) => {
-      if (probing) outcome.lag.add(answered - at);
-    }, () => {});
+    const wait = probes.send(healthRequest()).then(({ answer, answered }) => {
+      if (answer.status !== 200) throw new Error(answer.head);
+      return answered;
+    }).catch(() => {
+      if (at >= from) outcome.unanswered++;
+      return now();
+    });
+    asked.push(wait.then((until) => {
+      if (at >= from) outcome.lag.add(until - at);
+    }));
   }
+  await Promise.all(asked);
+}
+
+function stopProbe(): Promise<void> {
+  probesDue = false;
+  return probing;
 }
 
 await obey({
@@ -149,18 +172,19 @@ await obey({
   },
   /** Publishes what is due, from then on; answers when all has been answered. */
   async publish(startedAt: number) {
-    void probe();
+    probing = probe(startedAt + publishing.plan.warmUp * 1_000);
     await publishAll(startedAt);
-    probing = false;
+    await stopProbe();
   },
-  probe: () => void probe(),
-  stopProbe: () => void (probing = false),
+  probe: () => void (probing = probe(0)),
+  stopProbe,
   count: () => outcome.done,
   report: (): Published => ({
     sent: outcome.sent,
     answered: outcome.answered,
     failed: outcome.failed,
     failure: outcome.failure,
+    unanswered: outcome.unanswered,
     late: outcome.late.encode(),
     lag: outcome.lag.encode(),
   }),

@@ -108,7 +108,7 @@ function section(
   ];
   return `<section>
 <h2>${escape(cell!.scenario)}, ${escape(cell!.transport)}</h2>
-<p class="quiet">${escape(planLine(cell!))}</p>
+<p class="quiet">${escape(planLine(group))}</p>
 ${legend(measured, colour, dashed)}
 <div class="plots">${plots.join("\n")}</div>
 <div class="scroll">${table(group, all)}</div>

@@ -12,6 +12,7 @@ import {
 } from "../metrics.ts";
 import type { Cell, Result } from "../result.ts";
 import { isClean, type Sizing } from "../result.ts";
+import { range } from "../statistics.ts";
 import { answer, checkRows } from "./sizing.ts";
 
 /** What it was measured on, in a line. */
@@ -34,10 +35,13 @@ export function groups(cells: readonly Cell[]): Cell[][] {
   return [...found.values()];
 }
 
-/** What a group's plan was. */
-export function planLine({ plan, scenario }: Cell): string {
-  const { connections, rate, burst, bytes, seconds, channels } = plan;
-  const parts = [`${connections.toLocaleString("en-US")} connections`];
+/** What a group's plan was; where it was measured at several sizes, from … to. */
+export function planLine(group: readonly Cell[]): string {
+  const [{ plan, scenario }] = group as readonly [Cell];
+  const { rate, burst, bytes, seconds, channels } = plan;
+  const sizes = range(group.map(({ plan }) => plan.connections));
+  const named = [...new Set(sizes)].map((size) => size.toLocaleString("en-US"));
+  const parts = [`${named.join(" to ")} connections`];
   if (scenario === "park") return `${parts[0]}, held for ${seconds} s`;
   parts.push(`${rate} messages/s of ${bytes} bytes for ${seconds} s`);
   if (burst > 1) parts.push(`${burst} at a time`);
@@ -105,7 +109,7 @@ export function plain(result: Result): string {
   for (const group of groups(result.cells)) {
     const [cell] = group;
     parts.push(
-      `\n${cell!.scenario} (${cell!.transport}): ${planLine(cell!)}`,
+      `\n${cell!.scenario} (${cell!.transport}): ${planLine(group)}`,
       aligned(rowsOf(group, result.cells)),
     );
   }
@@ -142,8 +146,9 @@ const HEADLINES = [
   ["burst", "latencyP99", "bursts, p99 ms"],
 ] as const;
 
-/** The README's table: a program a row, medians. */
-export function markdown({ cells }: Result): string {
+/** The README's table: a program a row, medians, and what they were measured on. */
+export function markdown(result: Result): string {
+  const { cells } = result;
   const programs = new Map<string, Cell>();
   for (const cell of cells) {
     programs.set(`${cell.runtime} ${cell.subject}`, cell);
@@ -169,6 +174,6 @@ export function markdown({ cells }: Result): string {
   ]);
   const head = ["", ...columns.map(([, , title]) => title)];
   const rule = ["-", ...columns.map(() => "-:")];
-  return [head, rule, ...rows].map((row) => `| ${row.join(" | ")} |`)
-    .join("\n");
+  const table = [head, rule, ...rows].map((row) => `| ${row.join(" | ")} |`);
+  return [...table, "", `${machineLine(result)}.`].join("\n");
 }

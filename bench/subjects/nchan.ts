@@ -13,9 +13,14 @@ const MODULES = [
   "/usr/lib64/nginx/modules/ngx_nchan_module.so",
 ];
 
+/** Where nginx is. */
+export function nginx(): string | undefined {
+  return NGINX.find(existsSync);
+}
+
 /** Whether it is here. */
 export function hasNchan(): boolean {
-  return NGINX.some(existsSync) && MODULES.some(existsSync);
+  return nginx() !== undefined && MODULES.some(existsSync);
 }
 
 /** How it is started, where it listens, and how its files are removed. */
@@ -68,9 +73,8 @@ http {
 }
 `,
   );
-  const nginx = NGINX.find(existsSync)!;
   return {
-    command: [nginx, "-p", folder, "-c", `${folder}/nginx.conf`],
+    command: [nginx()!, "-p", folder, "-c", `${folder}/nginx.conf`],
     port,
     clean: () => rmSync(folder, { recursive: true, force: true }),
   };

@@ -41,6 +41,8 @@ export interface Subject {
   readonly ownChannels: boolean;
   /** Whether it brings what was missed. */
   readonly resumes: boolean;
+  /** The npm package that it is, if it is one. */
+  readonly from?: string;
   /** What answers at once. */
   readonly health: string | undefined;
   /** Whether it is installed. */
@@ -167,6 +169,7 @@ const BAYEUX = {
 function onNode(name: string, title: string, file: string, from: string) {
   return served(name, title, here(file), {
     ...BAYEUX,
+    from,
     exported: "program",
     runtimes: ["node"],
     server: here("./node_server.js"),
@@ -182,9 +185,10 @@ export const subjects: readonly Subject[] = [
     dialects: { sse: "sse", stream: "stream" },
   }),
   halleyAt("halley"),
-  served("hono", "Hono streamSSE", here("./hono.ts"), {}),
+  served("hono", "Hono streamSSE", here("./hono.ts"), { from: "hono" }),
   served("better-sse", "better-sse", here("./better_sse.ts"), {
     exported: "betterSse",
+    from: "better-sse",
   }),
   nchanSubject,
   manySubject,

@@ -3,7 +3,7 @@
  * --publish URL`.
  * @module
  */
-import { listenerOn } from "../proc.ts";
+import { listenersOn } from "../proc.ts";
 import type { Subject } from "./table.ts";
 
 /** Makes a subject of it; throws if the URLs are not of one server here. */
@@ -36,7 +36,7 @@ export function target(
     available: () => true,
     start: () =>
       Promise.resolve({
-        pids: [listenerOn(port)].filter((pid) => pid !== undefined),
+        pids: listenersOn(port),
         address: from.hostname,
         port,
         orders: undefined,

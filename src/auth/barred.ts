@@ -5,6 +5,7 @@
  */
 import { PushError } from "../errors.ts";
 import { idOfKey } from "../key.ts";
+import { isPattern } from "../name.ts";
 import type { Identity } from "../policy.ts";
 
 /** How many subjects, and how many tickets, are remembered; the oldest go first. */
@@ -58,14 +59,19 @@ interface Judge {
 }
 
 /**
- * Throws if `identity` is over. It is asked when a request comes, and again once all
- * that it waited for is there.
+ * Throws if `identity` is over, or its subject is a pattern. It is asked when a request
+ * comes, and again once all that it waited for is there.
  */
 export function checkIdentity(
   { barred, settings }: Judge,
   identity: Identity | undefined,
 ): void {
   if (!identity) return;
+  // Where everybody has `orders/SUBJECT`, one called `*` would have everybody's
+  // (a program in JavaScript may give a number).
+  if (isPattern(`${identity.subject}`)) {
+    throw new PushError("unauthorized", "A subject is no pattern.");
+  }
   if (settings.clock.now() >= (identity.expires ?? Infinity)) {
     throw new PushError("token_expired");
   }

@@ -6,9 +6,28 @@
 import type { FeedListener } from "../backplane.ts";
 import type { Frame } from "../frame.ts";
 import type { Position } from "../position.ts";
+import { pause } from "./retry.ts";
 
-/** How many messages somebody who is behind is read at once. */
+/** How many messages are read at once, where they come in time. */
 const PAGE = 512;
+
+/** How much is read at once: less where that much was too late, then more again. */
+export class Page {
+  #size = PAGE;
+  #next = PAGE;
+
+  /** So much is tried now: half of that the next time, unless it `came`. */
+  try(): number {
+    this.#size = this.#next;
+    this.#next = Math.max(1, this.#size >> 1);
+    return this.#size;
+  }
+
+  /** What was tried came in time. */
+  came(): void {
+    this.#next = Math.min(PAGE, this.#size * 2);
+  }
+}
 
 /**
  * Reads what the order holds above a place, oldest first, up to `limit`; what is
@@ -24,8 +43,10 @@ interface Follower {
   epoch: string;
   /** How far it has been brought. */
   seq: number;
-  /** `reading`: it lacks what the reader has had; `stuck`: that cannot be read. */
-  state: "live" | "reading" | "stuck";
+  /** Whether it lacks what the reader has had, which is being read. */
+  behind: boolean;
+  /** Aborts once it hears nothing any more. */
+  readonly left: AbortController;
 }
 
 /** Those who follow one order through one reader. */
@@ -70,11 +91,12 @@ export class Fan {
       after,
       epoch: "",
       seq: 0,
-      state: "live",
+      behind: false,
+      left: new AbortController(),
     };
     this.#followers.add(follower);
     if (this.#read.epoch !== "") this.#place(follower);
-    return () => void this.#followers.delete(follower);
+    return () => this.#remove(follower);
   }
 
   /** The reader has found another order; it goes on after `position`. */
@@ -90,7 +112,7 @@ export class Fan {
   frame(frame: Frame): void {
     this.#read = frame;
     for (const follower of this.#followers) {
-      if (follower.state === "live") this.#bring(follower, frame);
+      if (!follower.behind) this.#bring(follower, frame);
     }
   }
 
@@ -98,20 +120,18 @@ export class Fan {
   lost(seq: number): void {
     this.#read = { epoch: this.#read.epoch, seq };
     for (const follower of this.#followers) {
-      if (follower.state === "live") this.#skip(follower, seq);
-    }
-  }
-
-  /** Reads once more for those whose past could not be read. */
-  retry(): void {
-    for (const follower of this.#followers) {
-      if (follower.state === "stuck") this.#catchUp(follower);
+      if (!follower.behind) this.#skip(follower, seq);
     }
   }
 
   /** Nobody hears anything from now on. */
   clear(): void {
-    this.#followers.clear();
+    for (const follower of this.#followers) this.#remove(follower);
+  }
+
+  #remove(follower: Follower): void {
+    this.#followers.delete(follower);
+    follower.left.abort();
   }
 
   #place(follower: Follower): void {
@@ -127,7 +147,7 @@ export class Fan {
   #renew(follower: Follower, { epoch, seq }: Position): void {
     follower.epoch = epoch;
     follower.seq = seq;
-    follower.state = "live";
+    follower.behind = false;
     this.#tell(follower, (listener) => listener.epoch({ epoch, seq }));
   }
 
@@ -145,23 +165,25 @@ export class Fan {
   }
 
   async #catchUp(follower: Follower): Promise<void> {
-    follower.state = "reading";
-    const { epoch } = follower;
-    while (follower.seq < this.#read.seq) {
-      let frames: Frame[];
+    follower.behind = true;
+    const { epoch, left: { signal } } = follower;
+    const page = new Page();
+    for (let failures = 0; follower.seq < this.#read.seq;) {
+      let frames: Frame[] | undefined;
       try {
-        frames = await this.#past({ epoch, seq: follower.seq }, PAGE);
+        frames = await this.#past({ epoch, seq: follower.seq }, page.try());
+        page.came();
+        failures = 0;
       } catch {
-        // Whoever reads tells the operator; a later `retry` comes back to it.
-        if (follower.epoch === epoch) follower.state = "stuck";
-        return;
+        // Whoever reads tells the operator.
+        await pause(failures++, signal);
       }
       // Another order has begun for it meanwhile.
-      if (follower.epoch !== epoch || !this.#followers.has(follower)) return;
-      for (const frame of frames) this.#bring(follower, frame);
-      if (frames.length === 0) this.#skip(follower, this.#read.seq);
+      if (follower.epoch !== epoch || signal.aborted) return;
+      for (const frame of frames ?? []) this.#bring(follower, frame);
+      if (frames?.length === 0) this.#skip(follower, this.#read.seq);
     }
-    follower.state = "live";
+    follower.behind = false;
   }
 
   /** What a listener throws is the program's to see; the others are served. */

@@ -214,7 +214,19 @@ export class JetStreamApi {
     const subject = `$JS.API.CONSUMER.MSG.NEXT.${this.#name}.${name}`;
     const body = encoder.encode(JSON.stringify({ batch, no_wait: true }));
     this.#connection.publish(subject, body as never, { reply: inbox } as never);
-    return this.#answered(promise).finally(stop);
+    return this.#come(promise, found).finally(stop);
+  }
+
+  /** Waits for all, however long it takes, as long as some of it comes in time. */
+  async #come(all: Promise<void>, found: readonly unknown[]): Promise<void> {
+    for (;;) {
+      const had = found.length;
+      try {
+        return await this.#answered(all);
+      } catch (error) {
+        if (had === found.length) throw error;
+      }
+    }
   }
 
   #request(

@@ -3,13 +3,11 @@
  * listeners as there are.
  * @module
  */
-import { Fan, type Past } from "./fan.ts";
+import { Fan, Page, type Past } from "./fan.ts";
 import type { RedisConnection } from "./redis_connection.ts";
 import { type LinkHost, RedisLink } from "./redis_link.ts";
 import { frameOf, type RedisOrder, type Top } from "./redis_order.ts";
 
-/** How many messages are taken at once. */
-const PAGE = 512;
 /** How long one read waits, in ms; after that the state is looked at again. */
 const BLOCK = 2_000;
 
@@ -18,6 +16,7 @@ export class RedisFeed {
   readonly fan: Fan;
   readonly link: RedisLink;
   readonly #order: RedisOrder;
+  readonly #page = new Page();
   #gen = "";
 
   /** `readers` is where the past is read, as this connection waits for what comes. */
@@ -45,8 +44,7 @@ export class RedisFeed {
     const { fan } = this;
     const { top } = await this.#order.publish(connection, fan.known);
     const same = top.epoch === fan.read.epoch;
-    if (same) fan.retry();
-    else {
+    if (!same) {
       // Who begins does so at the present; who was there gets all of the new order.
       const seq = fan.read.epoch === "" ? top.seq : await this.#first(
         connection,
@@ -71,9 +69,10 @@ export class RedisFeed {
         connection,
         this.#gen,
         fan.read.seq,
-        PAGE,
+        this.#page.try(),
         BLOCK,
       );
+      this.#page.came();
       for (const entry of entries) {
         if (entry.gen !== this.#gen) {
           if (await this.#look(connection)) break;

@@ -35,7 +35,8 @@ export const REUSED = "reused";
  * `{epoch, gen, seq, answer…}`. Without messages it only looks, but begins
  * another order like any other call where the present one can no longer be
  * trusted: after a restart or a failover (the replica may lack what clients have
- * seen), if keys are gone, or if the caller has seen more of the epoch than is here.
+ * seen), if keys are gone, if the feed does not end with the newest message, or if the
+ * caller has seen more of the epoch than is here.
  */
 export const publishScript: Script = script(`
 local order, feed, logs, tops, privates, keys, keyed = unpack(KEYS, 1, 7)
@@ -54,9 +55,16 @@ local n = {}
 for i = 4, 11 do n[i] = tonumber(state[i] or 0) end
 local seq, time, held, oldest, floor, privateFloor, named, private = unpack(n, 4, 11)
 
+local function lastOf(stream)
+  local last = call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
+  return last and last[1]
+end
+
+-- Above what a stranger has written to the feed nothing could be added to it.
 local whole = epoch and state[1] == run and not (epoch == seenEpoch and seq < tonumber(seenSeq))
   and call('ZCARD', tops) == named and call('ZCARD', privates) == private
-  and call('HLEN', logs) == named + private and (seq == 0 or call('EXISTS', feed) == 1)
+  and call('HLEN', logs) == named + private
+  and (lastOf(feed) or gen .. '-0') == gen .. '-' .. int(seq)
 if not whole then
   for _, set in ipairs({tops, privates}) do
     repeat
@@ -142,7 +150,14 @@ for at = ${FIXED_ARGUMENTS + 1}, #ARGV, ${DRAFT_ARGUMENTS} do
 
     local own = string.sub(log, 1, 1) == '$'
     local set = own and privates or tops
-    call('XADD', stream, id, unpack(fields))
+    local added = redis.pcall('XADD', stream, id, unpack(fields))
+    if type(added) == 'table' then
+      local last = lastOf(stream)
+      if not last or last == gen .. '-' .. (call('ZSCORE', set, log) or '') then return added end
+      -- A stranger has written to it: what it held is lost.
+      call('UNLINK', stream)
+      call('XADD', stream, id, unpack(fields))
+    end
     local known = call('HGET', logs, log)
     local logFloor, logHeld, logOldest = own and privateFloor or floor, 0, time
     if known then

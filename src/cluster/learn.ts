@@ -4,7 +4,7 @@
  */
 import type { Members, NodeEntry } from "./members.ts";
 import { presenceLog } from "../name.ts";
-import type { Joined, Said } from "./report.ts";
+import type { Joined, Said } from "./said.ts";
 
 /** A connection that follows other names now, all nodes taken together. */
 export interface Change {

@@ -85,6 +85,12 @@ export class Questions {
     this.#asked = this.#asked.filter(waits);
   }
 
+  /** Refuses all that wait, as this node is closed. */
+  close(reason: PushError): void {
+    const all = [...this.#asked.splice(0), ...this.#waiting.splice(0)];
+    for (const { reject } of all) reject(reason);
+  }
+
   #conclude(): void {
     if (this.#pending && this.#pending.size > 0) return;
     this.#pending = undefined;

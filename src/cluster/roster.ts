@@ -9,7 +9,7 @@
  */
 import type { Backplane } from "../backplane.ts";
 import { drop, dropSubject } from "../drops.ts";
-import type { DropReason } from "../errors.ts";
+import { type DropReason, PushError } from "../errors.ts";
 import type { Frame } from "../frame.ts";
 import { newNodeId } from "../key.ts";
 import { type Change, forget, hasMoved, learn, type Told } from "./learn.ts";
@@ -19,7 +19,7 @@ import type { Node, Peers } from "../node.ts";
 import { missed } from "../presence.ts";
 import { Announcer } from "./announcer.ts";
 import { Questions } from "./questions.ts";
-import type { DropOrder, Said } from "./report.ts";
+import { type DropOrder, type Said, saidIn } from "./said.ts";
 import { Speaker } from "./speaker.ts";
 import { Watchers } from "./watchers.ts";
 
@@ -91,24 +91,29 @@ export class Roster implements Peers {
     return await answer || this.#node.connections.has(id);
   }
 
+  /** How much the others have not heard from here. */
+  get untold(): number {
+    return this.#speaker.untold;
+  }
+
   /** Resolves once all nodes tell who joins and leaves `channels`. */
-  watch(channels: readonly string[]): Promise<void> {
-    if (channels.every((each) => this.#speaker.watches(each))) {
-      return Promise.resolve();
-    }
+  async watch(channels: readonly string[]): Promise<void> {
+    if (channels.every((each) => this.#speaker.watches(each))) return;
+    // It may have been closed while its client waited for something else.
+    this.#node.ready();
     for (const channel of channels) this.#speaker.watch(channel);
-    return this.#watchers.wait(channels, this.#now);
+    await this.#watchers.wait(channels, this.#now);
   }
 
   /** Has a connection ended wherever else it is. */
   drop(id: string, reason: DropReason, after?: number): void {
     this.#bar(id, reason);
-    this.#speaker.order({ id, reason, after });
+    this.#speaker.orders.give({ id, reason, after }, this.#now);
   }
 
   /** The same for all of a subject; how many are known and not here. */
   dropSubject(subject: string, reason: DropReason, after?: number): number {
-    this.#speaker.order({ subject, reason, after });
+    this.#speaker.orders.give({ subject, reason, after }, this.#now);
     const found = new Set<string>();
     for (const { members } of this.#members.others) {
       for (const [id, member] of members) {
@@ -131,7 +136,8 @@ export class Roster implements Peers {
     this.#watchers.sweep(now);
     const { watched } = this.#node.logs;
     const awaited = this.#watchers.channels;
-    for (const channel of this.#members.self.watched) {
+    const { watching } = this.#speaker;
+    for (const channel of [...this.#members.self.watched, ...watching]) {
       if (watched.has(channel) || awaited.has(channel)) continue;
       this.#speaker.unwatch(channel);
     }
@@ -142,13 +148,17 @@ export class Roster implements Peers {
     this.#speaker.sweep();
   }
 
-  /** Says goodbye, if that does not take long. */
+  /** Refuses all who wait; says goodbye, if that does not take long. */
   async close(): Promise<void> {
     const { clock } = this.#node.settings;
     const { promise, resolve } = Promise.withResolvers<void>();
     const stop = clock.schedule(resolve, GOODBYE);
     // Nobody hears it: then this node is missed in time.
     const said = this.#speaker.close().catch(() => {});
+    const back = this.#node.drain?.back();
+    const reason = new PushError("shutdown", undefined, back);
+    this.#questions.close(reason);
+    this.#watchers.close(reason);
     await Promise.race([said, promise]);
     stop();
   }
@@ -171,18 +181,16 @@ export class Roster implements Peers {
 
   /** Takes a message of a node, this one included; or what it told of joins. */
   hear(frame: Frame): void {
-    if (frame.log === NODES) this.#hear(frame);
-    else if (frame.kind !== "message") this.#announcer.heard(frame);
+    try {
+      if (frame.log === NODES) this.#hear(frame, saidIn(frame.data));
+      else if (frame.kind !== "message") this.#announcer.heard(frame);
+    } catch (error) {
+      this.#node.fail(error);
+    }
     this.#announcer.announce();
   }
 
-  #hear(frame: Frame): void {
-    let said: Said;
-    try {
-      said = JSON.parse(frame.data);
-    } catch (error) {
-      return this.#node.fail(error);
-    }
+  #hear(frame: Frame, said: Said): void {
     const node = this.#members.node(said.node);
     if (said.number <= node.number) return;
     node.number = said.number;

@@ -48,4 +48,9 @@ export class Watchers {
       return false;
     });
   }
+
+  /** Refuses all who wait, as this node is closed. */
+  close(reason: PushError): void {
+    for (const { reject } of this.#waiting.splice(0)) reject(reason);
+  }
 }

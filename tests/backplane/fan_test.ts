@@ -79,7 +79,7 @@ test("a fan says what of the past is no longer held", async () => {
 });
 
 test("a fan tries again where the past was out of reach, and nobody else waits", async () => {
-  const { fan, reach } = fanOver(6);
+  const { fan, reach } = fanOver(7);
   fan.begin({ epoch: "e1", seq: 5 });
   reach(false);
   const [late, other] = [new Ear(), new Ear()];
@@ -89,9 +89,27 @@ test("a fan tries again where the past was out of reach, and nobody else waits",
   fan.frame(frameOf(6));
   assertEquals([late.seqs, other.seqs], [[], [6]]);
   reach(true);
-  fan.retry();
-  await late.hears(6);
-  assertEquals(late.seqs, [4, 5, 6]);
+  fan.frame(frameOf(7));
+  await late.hears(7);
+  assertEquals(late.seqs, [4, 5, 6, 7]);
+});
+
+test("a fan reads less at once where that much could not be read", async () => {
+  const asked: number[] = [];
+  const fan = new Fan(({ seq }, limit) => {
+    asked.push(limit);
+    if (limit > 200) return Promise.reject(new Error("too late"));
+    const count = Math.min(limit, 300 - seq);
+    return Promise.resolve(
+      [...Array(count)].map((_, i) => frameOf(seq + i + 1)),
+    );
+  });
+  fan.begin({ epoch: "e1", seq: 300 });
+  const ear = new Ear();
+  fan.add({ epoch: "e1", seq: 0 }, ear);
+  await ear.hears(300);
+  assertEquals([ear.seqs.length, ear.lostUpTo], [300, []]);
+  assertEquals(asked, [512, 256, 128, 256, 128, 256, 128]);
 });
 
 test("a fan gives up a past whose order is over", async () => {

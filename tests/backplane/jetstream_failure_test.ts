@@ -133,6 +133,24 @@ for (const [name, connect] of Object.entries(connections)) {
     await connection.close();
   });
 
+  test(`jetStream() with ${name} reads what takes longer than its patience, as long as it comes`, async () => {
+    await using service = await Service.nats();
+    await using wire = await Wire.to(service.port);
+    const [near, far] = [await connect(service.port), await connect(wire.port)];
+    const writer = jetStream({ connection: near });
+    const data = `"${"x".repeat(60_000)}"`;
+    const all = [...Array(64)].map(() => writer.publish(draft({ data })));
+    await Promise.all(all);
+    const patience = 500;
+    const reader = jetStream({ connection: far, patience, onError() {} });
+    await reader.top();
+    wire.rate = 2_000;
+    const { frames } = await reader.read!("a", 0, 64);
+    assertEquals(frames.length, 64);
+    for (const backplane of [writer, reader]) await backplane.close();
+    for (const connection of [near, far]) await connection.close();
+  });
+
   test(`jetStream() with ${name} goes on in the same order when NATS is killed and comes back`, async () => {
     await using service = await Service.nats();
     await trial(service, async (trial) => {

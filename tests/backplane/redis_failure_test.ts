@@ -99,6 +99,25 @@ for (const [name, connect] of Object.entries(clients)) {
     });
   }
 
+  test(`redis() with ${name} is brought more than comes in the time that one read has`, async () => {
+    await using service = await Service.redis();
+    await using wire = await Wire.to(service.port);
+    const client = connect(wire.port);
+    const backplane = redis({ client, patience: 100, onError() {} });
+    const { ear } = await hear(backplane);
+    wire.break();
+    const writer = redis({ client: connect(service.port) });
+    const data = `"${"x".repeat(20_000)}"`;
+    const all = [...Array(300)].map(() => writer.publish(draft({ data })));
+    await Promise.all(all);
+    await writer.close();
+    wire.rate = 2_000;
+    wire.mend();
+    await ear.hears(300);
+    assertEquals([ear.seqs.length, ear.lostUpTo], [300, []]);
+    await backplane.close();
+  });
+
   test(`redis() with ${name} resets when Redis is emptied under load`, async () => {
     await using service = await Service.redis();
     await trial(service, async (trial) => {

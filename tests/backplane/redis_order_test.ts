@@ -153,6 +153,46 @@ for (const key of ["order", "feed", "logs", "tops"]) {
   );
 }
 
+for (const id of ["*", "9999999999999-7"]) {
+  for (const begun of [true, false]) {
+    test(
+      `another order begins if a stranger has written ${id} to the feed in Redis, ${
+        begun ? "after" : "before"
+      } a message`,
+      async (open, service) => {
+        const backplane = open();
+        const { ear, stop } = await hear(backplane);
+        if (begun) await ear.hears((await backplane.publish(draft())).seq);
+        const { epoch } = await backplane.top();
+        await command(service.port, "XADD", "{halley}:feed", id, "x", "y");
+        await ear.until(({ epochs }) => epochs.at(-1)!.epoch !== epoch);
+        const next = await backplane.publish(draft());
+        await ear.until(({ frames }) => frames.at(-1)?.epoch === next.epoch);
+        stop();
+        assertEquals(ear.epochs.at(-1), { epoch: next.epoch, seq: 0 });
+        assertEquals([next.seq, ear.frames.length], [1, begun ? 2 : 1]);
+      },
+    );
+  }
+}
+
+test(
+  "what a stranger has written to a log in Redis is dropped with it",
+  async (open, service) => {
+    const backplane = open();
+    const seqs = await publish(backplane, "a", "b");
+    for (const log of ["a", "new"]) {
+      await command(service.port, "XADD", `{halley}:log:${log}`, "*", "x", "y");
+    }
+    seqs.push(...await publish(backplane, "a", "new"));
+    const place = { frames: [{ seq: seqs[2] }], floor: seqs[0] };
+    const { frames, floor } = await backplane.read!("a", 0, 9);
+    assertEquals({ frames: frames.map(({ seq }) => ({ seq })), floor }, place);
+    assertEquals((await backplane.read!("new", 0, 9)).frames.length, 1);
+    assertEquals(seqs, [1, 2, 3, 4], "in the same order");
+  },
+);
+
 test(
   "a script that Redis has forgotten is sent again, in order",
   async (open, service) => {

@@ -94,6 +94,12 @@ test("the bench says that some messages come far later than all others", async (
   assertMatch(warnings.join("\n"), /deliveries were far later/);
 });
 
+test("the bench counts others who wait still when all is published", async () => {
+  const { metrics } = await found("stall");
+  assert(metrics.othersMax! >= LATE, `${metrics.othersMax}`);
+  assertEquals(metrics.unanswered, 0);
+});
+
 test("the bench counts direct messages that somebody else gets", async () => {
   const plan = { ...PLAN, rate: 1_000, seconds: 2 };
   const { accounts } = await found("misdirect", { plan, scenario: "direct" });

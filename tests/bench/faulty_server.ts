@@ -1,9 +1,10 @@
 /**
  * A push server that fails as it is told: the bench has to notice. One message in
  * so many is lost, doubled, comes after the next one, comes late, or goes to
- * somebody else; `none` does everything right.
+ * somebody else; or others wait; `none` does everything right.
  * @module
  */
+import { sleep } from "../../bench/orders.ts";
 import {
   HEADERS,
   Members,
@@ -16,6 +17,9 @@ export const ONE_IN = 1_000;
 
 /** How late a late message is, in ms. */
 export const LATE = 2_000;
+
+/** After how many messages others wait as long. */
+export const STALLS_AFTER = 50;
 
 type Controller = ReadableStreamDefaultController<Uint8Array>;
 type Write = (controller: Controller, bytes: Uint8Array) => void;
@@ -60,7 +64,10 @@ function make(failure: string): Served {
   return {
     async fetch(request) {
       const asked = read(request);
-      if (asked.kind === "health") return new Response("ok");
+      if (asked.kind === "health") {
+        if (failure === "stall" && published >= STALLS_AFTER) await sleep(LATE);
+        return new Response("ok");
+      }
       if (asked.kind === "publish") {
         const text = await request.text();
         const bytes = encoder.encode(`id: ${++published}\ndata: ${text}\n\n`);
@@ -97,5 +104,7 @@ export const double = (): Served => make("double");
 export const reorder = (): Served => make("reorder");
 /** Delivers one late. */
 export const delay = (): Served => make("delay");
+/** Lets others wait. */
+export const stall = (): Served => make("stall");
 /** Delivers one to somebody else. */
 export const misdirect = (): Served => make("misdirect");

@@ -39,6 +39,23 @@ test("a ledger books messages wherever the bytes are cut", () => {
   }
 });
 
+test("a ledger books messages though the boundary of two chunks divides them", () => {
+  const bytes = bytesOf(0, 1, 2, 3, 4, 5, 6, 7, 8, 9);
+  const boundary = new TextEncoder().encode("\r\n1a4\r\n");
+  for (let cut = 1; cut < bytes.length; cut++) {
+    const all = [...bytes.slice(0, cut), ...boundary, ...bytes.slice(cut)];
+    for (const end of [all.length, cut + 3, cut + boundary.length]) {
+      const books = new Ledger(plan, 0, 1);
+      books.startedAt = 1_000;
+      const first = new Uint8Array(all.slice(0, end));
+      const rest = books.scan(0, first, 1_000) ?? [];
+      books.scan(0, new Uint8Array([...rest, ...all.slice(end)]), 1_000);
+      const { received, lost, foreign } = books.close(1);
+      assertEquals([received, lost, foreign], [10, 0, 0]);
+    }
+  }
+});
+
 test("a ledger takes latency from when a message was due, not when it was sent", () => {
   const books = ledger();
   // Message 3 is due 300 ms after the start.
@@ -76,12 +93,13 @@ test("a ledger owes one who left only what lies before the newest it had", () =>
   ]);
 });
 
-test("a ledger owes one who reads slowly, but counts no loss and no latency", () => {
+test("a ledger owes one who reads slowly all in turn, and counts no latency", () => {
   const books = ledger();
   books.exclude(0, true);
-  books.scan(0, bytesOf(0, 1), 9_000);
-  const { expected, lost, counts } = books.close(1);
-  assertEquals([expected, lost, counts[0]], [10, 0, 0]);
+  books.scan(0, bytesOf(0, 1, 3), 9_000);
+  const { expected, lost, unread, counts } = books.close(1);
+  // Message 2 was left out; those from 4 on may come yet.
+  assertEquals([expected, lost, unread, counts[0]], [10, 1, 6, 0]);
 });
 
 test("a ledger knows messages that are another's, or nobody's", () => {

@@ -12,9 +12,15 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import process from "node:process";
-import { type Cell, isClean, type Result } from "../../bench/result.ts";
+import {
+  type Cell,
+  isClean,
+  type Result,
+  type Round,
+} from "../../bench/result.ts";
 import { scenarios } from "../../bench/scenarios.ts";
 import { runtime, test } from "../harness.ts";
+import { standalone } from "../http/child.ts";
 
 const MAIN = new URL("../../bench/main.ts", import.meta.url).pathname;
 const SMALL = [
@@ -119,6 +125,27 @@ test("the bench measures long-polls and lines as well", () =>
     }
   }));
 
+test("the bench measures a server that runs already, and finds its process", () =>
+  inFolder(async (folder) => {
+    await using server = await standalone();
+    const { origin } = new URL(server.url);
+    const bench = new Bench([
+      ...["--target", `${server.url}?{query}`],
+      ...["--publish", `${server.url}/{channel}`],
+      ...["--health", `${origin}/healthz`, "--scenario", "fanout"],
+      ...["--rate", "40"],
+      ...["--settle", "0", "--out", folder, ...SMALL],
+    ]);
+    await bench.whole();
+    const path = written(folder, ".json");
+    const { cells: [cell] } = JSON.parse(readFileSync(path, "utf8")) as Result;
+    const [{ accounts, metrics }] = cell!.rounds as [Round];
+    assert(isClean(accounts!), JSON.stringify(accounts));
+    assertEquals([accounts!.lost, metrics.rssPeak! > 1e6], [0, true]);
+    assert(metrics.serverCpu !== undefined, JSON.stringify(metrics));
+    assert(metrics.othersP50! > 0, JSON.stringify(metrics));
+  }));
+
 test("the bench prints what there is when it is interrupted, and leaves nobody behind", () =>
   inFolder(async (folder) => {
     const bench = new Bench([
@@ -152,6 +179,8 @@ test("the bench refuses what it does not know, and says what there is", async ()
       [["--target", "http://127.0.0.1:1/"], /--target takes --publish/],
       [["dance"], /no task dance/],
       [["size", "--memory", "many"], /--memory is "many"/],
+      [["size", "--scenario", "park"], /takes a --scenario that publishes/],
+      [["size", "--subject", "raw,halley"], /takes one --subject/],
     ] as const
   ) {
     const bench = new Bench([...args]);

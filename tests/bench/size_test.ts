@@ -1,7 +1,14 @@
 /** How many connections fit: the lines, and where they meet the limits. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { answer, checkRows } from "../../bench/report/sizing.ts";
-import { allowed, bound, modelOf, nearest } from "../../bench/size.ts";
+import {
+  allowed,
+  bound,
+  judgeable,
+  modelOf,
+  nearest,
+  UnknownError,
+} from "../../bench/size.ts";
 import { line, median } from "../../bench/statistics.ts";
 import { test } from "../harness.ts";
 
@@ -63,26 +70,59 @@ test("what does not grow, and what is not limited, limits nothing", () => {
   assertEquals(bound(fits).name, "descriptors");
 });
 
-test("a prediction is shown beside what happened", () => {
-  const sizing = {
-    limits,
-    allowed: {},
-    predicted: 30_000,
-    checkedAt: 19_900,
-    tried: 2,
-    bound: "memory",
-    model: {},
-    check: [
-      { name: "peak memory, MB", predicted: 100, measured: 108 },
-      { name: "p99 latency, ms", predicted: 50, measured: 45 },
-    ],
-  };
+test("a limit that is broken without any connection allows none", () => {
+  const fits = allowed(modelOf(points), { ...limits, memory: 30e6 });
+  assertEquals(bound(fits), { name: "memory", connections: 0 });
+  const same = modelOf([points[0]!, points[0]!]);
+  assertEquals(allowed(same, { ...limits, cpu: 4 }).cpu, 0);
+});
+
+test("a limit of which nothing was measured is refused, and no limit is not", () => {
+  const [point] = points;
+  judgeable(point!, limits);
+  const unknown = { ...point!, metrics: { latencyP99: 5 } };
+  judgeable(unknown, { ...limits, memory: Infinity, cpu: Infinity });
+  assertThrows(() => judgeable(unknown, limits), UnknownError, "--memory");
+});
+
+/** What was tried out. */
+const tried = {
+  limits: {},
+  allowed: {},
+  predicted: 30_000,
+  checkedAt: 19_900,
+  clean: true,
+  bound: "memory",
+  model: {},
+  check: [
+    { name: "peak memory, MB", predicted: 100, measured: 108, limit: 160 },
+    { name: "p99 latency, ms", predicted: 50, measured: 45, limit: null },
+  ],
+};
+
+test("a prediction is shown beside what happened, and so are those before it", () => {
+  const [memory, p99] = tried.check;
+  const off = { ...memory!, measured: 140 };
+  const before = [{ ...tried, checkedAt: 12_000, check: [off, p99!] }];
+  const sizing = { ...tried, before };
   assertEquals(
     answer(sizing),
     "30,000 connections fit; what ends first is memory; tried out at 19,900, " +
-      "which is what this machine allows; 1 predicted before that was off",
+      "which is what this machine allows; a prediction for 12,000 before that " +
+      "was off by 40 %",
   );
   assertEquals(checkRows(sizing).map((row) => row[3]), ["+8 %", "−10 %"]);
+});
+
+test("what was over its limit, or went wrong, when it was tried is said", () => {
+  const [memory] = tried.check;
+  const check = [{ ...memory!, limit: 100 }];
+  assertEquals(
+    answer({ ...tried, checkedAt: 30_000, check, clean: false, before: [] }),
+    "30,000 connections fit; what ends first is memory; tried out at that " +
+      "size; peak memory was 8 % over its limit there; not every delivery " +
+      "was as it should be there",
+  );
 });
 
 test("a median is in the middle, and a line goes through the middle", () => {

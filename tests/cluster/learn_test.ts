@@ -7,7 +7,7 @@ import {
   learn,
 } from "../../src/cluster/learn.ts";
 import { Members } from "../../src/cluster/members.ts";
-import type { Said } from "../../src/cluster/report.ts";
+import type { Said } from "../../src/cluster/said.ts";
 import { test } from "../harness.ts";
 
 function setup() {

@@ -1,5 +1,6 @@
 /** Several nodes over one backplane behave as one. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import type { Connection } from "../../src/connection.ts";
 import type { Engine } from "../../src/engine.ts";
 import { PushError } from "../../src/errors.ts";
 import { NODES } from "../../src/name.ts";
@@ -436,6 +437,28 @@ test("more connections than fit into one message are told in several", async () 
   assertEquals(three.presence("all").length, 3_000);
 });
 
+test("more channels than fit into one message are watched, and no more, in several", async () => {
+  const cluster = await Cluster.start(2);
+  const [one, two] = cluster.engines as [Engine, Engine];
+  const watchers: Connection[] = [];
+  for (let i = 0; i < 20; i++) {
+    const channels = [...Array(100)].map((_, j) =>
+      `${"x".repeat(240)}/${i}/${j}`
+    );
+    watchers.push((await watch(cluster, one, channels)).connection);
+  }
+  for (const { id } of watchers) one.drop(id);
+  await cluster.pass(2_000);
+  const said = cluster.hub.frames.filter(({ log }) => log === NODES);
+  const sizes = said.map(({ data }) => data.length);
+  assert(Math.max(...sizes) < 65_536, `${Math.max(...sizes)}`);
+  const before = cluster.hub.frames.length;
+  await listen(two, ["**"]);
+  await cluster.said();
+  const logs = cluster.hub.frames.slice(before).map(({ log }) => log);
+  assertEquals(new Set(logs), new Set([NODES]), "nobody watches any more");
+});
+
 test("drop() ends a connection at whatever node, where beforeDrop is asked", async () => {
   const cluster = await Cluster.start(2);
   const [one, two] = cluster.engines as [Engine, Engine];
@@ -554,6 +577,63 @@ test("what nodes tell each other reaches no client and no message listener", asy
   await turn();
   assertEquals([heard, data(recorder)], [["a"], [1]]);
   assertEquals(one.channels, ["a"]);
+});
+
+test("who waits for an answer of another node is told when this one is closed", async () => {
+  const cluster = await Cluster.start(2);
+  const [one, two] = cluster.engines as [Engine, Engine];
+  const watched = await watch(cluster, one, ["b"]);
+  cluster.freeze(two);
+  const sent = codeOf(one.sendTo("nobody", "x", 1));
+  await cluster.said();
+  cluster.hub.away = true;
+  const watching = codeOf(listen(one, ["a"], { watch: true }));
+  await turn();
+  // What is read first keeps it waiting until the node is closed.
+  const { key } = watched.connection;
+  const more = { watch: true, since: "earliest", key };
+  const late = codeOf(listen(one, ["late"], more));
+  const closing = one.close();
+  const codes = await Promise.all([sent, watching, late]);
+  assertEquals(codes, ["shutdown", "shutdown", "shutdown"]);
+  await cluster.pass(2_000);
+  await closing;
+  assertEquals(watched.closed?.[0], "shutdown");
+});
+
+test("what is not of a node in what nodes tell each other is told, and changes nothing", async () => {
+  const cluster = await Cluster.start(2);
+  const [one, two] = cluster.engines as [Engine, Engine];
+  const watcher = await watch(cluster, one, ["a"]);
+  const stranger = cluster.hub.backplane(2);
+  const node = { node: "x", number: 1, time: 0 };
+  const strange = [
+    "not JSON",
+    "null",
+    "[]",
+    "{}",
+    JSON.stringify({ ...node, number: "1" }),
+    JSON.stringify({ ...node, joined: [["id", 0, 0, 0]] }),
+    JSON.stringify({ ...node, lists: [["a"]], joined: [["id", 1, 0, 0]] }),
+    JSON.stringify({ ...node, lists: [[1]], joined: [["id", 0, 0, 0]] }),
+    JSON.stringify({ ...node, joined: 1 }),
+    JSON.stringify({ ...node, nodes: [null] }),
+    JSON.stringify({ ...node, drop: [null] }),
+    JSON.stringify({ ...node, answers: [1] }),
+  ];
+  for (const data of strange) {
+    await stranger.publish({ log: NODES, channel: NODES, data, time: 0 });
+  }
+  assertEquals(cluster.errors.length, 2 * strange.length);
+  const log = "$presence/b";
+  for (const data of ["not JSON", "null"]) {
+    await stranger.publish({ log, channel: "b", data, time: 0, meta: "join" });
+  }
+  assertEquals(cluster.errors.length, 2 * (strange.length + 2));
+  const { connection } = await listen(two, ["a"]);
+  await cluster.pass(60_000);
+  assertEquals(seen(watcher).at(-1), `+${connection.id}`);
+  assertEquals(present(cluster, "a").map(({ length }) => length), [2, 2]);
 });
 
 test("a backplane that reaches one process only carries no roster", async () => {

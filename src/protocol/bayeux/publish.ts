@@ -4,6 +4,7 @@
  * @module
  */
 import { checkIdentity } from "../../auth/barred.ts";
+import { Buffer } from "../../deps.ts";
 import { jsonText } from "../../message.ts";
 import { allows } from "../../policy.ts";
 import { call } from "./calls.ts";
@@ -56,7 +57,7 @@ export async function publish(
   const who = { connection: from, subject: identity?.subject };
   meters.take("publishes", who);
   const text = jsonText(data, limits.message);
-  meters.take("bytes", { ...who, address }, text.length);
+  meters.take("bytes", { ...who, address }, Buffer.byteLength(text));
   if (isService(channel)) {
     const work = call(exchange.server, session, message);
     await once(exchange, session, message, text, work);
