@@ -53,6 +53,7 @@ export async function connect<T>(
   park: (connection: Connection) => T,
 ): Promise<Awaited<T>> {
   const { since, identity } = options;
+  const { times } = node.barred;
   const names = new Set(options.channels);
   checkChannels(node, names);
   const channels = [...names];
@@ -96,7 +97,7 @@ export async function connect<T>(
   // From here on nothing waits. Meanwhile the same key may have come twice, and who
   // comes may have been sent away.
   node.now = node.settings.clock.now();
-  checkIdentity(node, identity);
+  checkIdentity(node, identity, times);
   known = find(node, id, identity);
   node.meters.room(who, known, channels.length);
   if (!known) checkRoom(node);

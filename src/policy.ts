@@ -18,7 +18,8 @@ export interface Identity {
   readonly expires?: number;
   /**
    * When it was given, in ms since 1970: if its subject is sent away later, it is over.
-   * One that does not say so is over for as long as its subject is barred, a day.
+   * One that does not say so is given anew with each request: who was sent away may come
+   * again, but not by itself, as an `EventSource` does.
    */
   readonly issued?: number;
   /** The key of the one connection that it is for, as with a ticket (N12). */

@@ -23,7 +23,7 @@ export async function publish(call: Call): Promise<Response> {
     idempotencyKey: request.headers.get("idempotency-key") ?? undefined,
   });
   const { channel, to } = asked;
-  const { meters } = engine.node;
+  const { meters, barred: { times } } = engine.node;
   const { address } = call;
   meters.take("publishes", { address });
   const identity = await identify(engine, request);
@@ -33,7 +33,7 @@ export async function publish(call: Call): Promise<Response> {
   const who = { connection: from, subject: identity?.subject };
   meters.take("publishes", who);
   const data = await readData(call, { ...who, address });
-  checkIdentity(engine.node, identity);
+  checkIdentity(engine.node, identity, times);
   const key = asked.idempotencyKey;
   const options = {
     key: key && `${identity?.subject ?? ""}\n${key}`,

@@ -77,11 +77,11 @@ test("dropSubject() for good bars what the subject has, and a request to come ba
   const ann = { subject: "ann", issued: clock.now() };
   await engine.connect({ channels: ["a"], identity: ann });
   assertEquals(engine.dropSubject("ann", "slow"), 1);
-  assertEquals(barred.has(ann), false);
+  assertEquals(barred.has(ann, 0), false);
   assertEquals(engine.dropSubject("ann"), 0);
-  assertEquals(barred.has(ann), true);
+  assertEquals(barred.has(ann, 0), true);
   clock.advance(86_400_000);
-  assertEquals(barred.has(ann), false);
+  assertEquals(barred.has(ann, 0), false);
 });
 
 test("drop() for good ends the ticket of a connection, unless a listener keeps it", async () => {
@@ -95,12 +95,12 @@ test("drop() for good ends the ticket of a connection, unless a listener keeps i
     const off = engine.on("beforeDrop", () => false);
     if (reason === "kicked" || reason === "left") {
       engine.drop(id, reason);
-      assertEquals(barred.has(identity), false);
+      assertEquals(barred.has(identity, 0), false);
     }
     off();
     engine.drop(id, reason);
     const final = reason === "kicked" || reason === "left";
-    assertEquals(barred.has(identity), final, reason);
+    assertEquals(barred.has(identity, 0), final, reason);
   }
 });
 

@@ -15,14 +15,16 @@ const LONGEST = 86_400_000;
 
 /** Subjects and tickets that are over. */
 export class Barred {
-  /** When each subject was thrown out, in ms since 1970; oldest first. */
-  readonly #subjects = new Map<string, number>();
+  /** How often a subject was thrown out: what a request that waits looks back to. */
+  times = 0;
+  /** When each subject was thrown out, in ms since 1970, and as which; oldest first. */
+  readonly #subjects = new Map<string, { since: number; nth: number }>();
   /** The connections of tickets that are over, and until when that matters. */
   readonly #tickets = new Map<string, number>();
 
   /** What `subject` was given up to `now` is worth nothing from now on. */
   subject(subject: string, now: number): void {
-    remember(this.#subjects, subject, now);
+    remember(this.#subjects, subject, { since: now, nth: ++this.times });
   }
 
   /** Ends the ticket for a connection, which is none after `expires` in any case. */
@@ -31,18 +33,19 @@ export class Barred {
   }
 
   /**
-   * Whether `identity` is over. One that does not say when it was given is: nobody
-   * can tell it from one that was given before.
+   * Whether `identity` is over. One that does not say when it was given was given when
+   * its request came, which was at `times`.
    */
-  has({ subject, issued = -Infinity, key }: Identity): boolean {
+  has({ subject, issued, key }: Identity, times: number): boolean {
     if (key !== undefined && this.#tickets.has(idOfKey(key))) return true;
-    const since = this.#subjects.get(subject);
-    return since !== undefined && issued <= since;
+    const bar = this.#subjects.get(subject);
+    if (!bar) return false;
+    return issued === undefined ? bar.nth > times : issued <= bar.since;
   }
 
   /** Forgets what has had its time. */
   sweep(now: number): void {
-    for (const [subject, since] of this.#subjects) {
+    for (const [subject, { since }] of this.#subjects) {
       if (now - since < LONGEST) break;
       this.#subjects.delete(subject);
     }
@@ -60,11 +63,13 @@ interface Judge {
 
 /**
  * Throws if `identity` is over, or its subject is a pattern. It is asked when a request
- * comes, and again once all that it waited for is there.
+ * comes, and again once all that it waited for is there; `times` is what `barred` said
+ * when it came.
  */
 export function checkIdentity(
   { barred, settings }: Judge,
   identity: Identity | undefined,
+  times: number,
 ): void {
   if (!identity) return;
   // Where everybody has `orders/SUBJECT`, one called `*` would have everybody's
@@ -75,14 +80,14 @@ export function checkIdentity(
   if (settings.clock.now() >= (identity.expires ?? Infinity)) {
     throw new PushError("token_expired");
   }
-  if (barred.has(identity)) {
+  if (barred.has(identity, times)) {
     throw new PushError("kicked", "You were sent away: sign in again.");
   }
 }
 
-function remember(map: Map<string, number>, name: string, time: number): void {
+function remember<T>(map: Map<string, T>, name: string, value: T): void {
   map.delete(name);
-  map.set(name, time);
+  map.set(name, value);
   if (map.size <= MOST) return;
   for (const oldest of map.keys()) {
     map.delete(oldest);

@@ -180,7 +180,8 @@ function identityOf(claims: Claims): Identity {
     subject: sub,
     claims,
     ...typeof exp === "number" && { expires: exp * 1_000 },
-    ...typeof iat === "number" && { issued: iat * 1_000 },
+    // One that does not say it may be as old as any.
+    issued: typeof iat === "number" ? iat * 1_000 : 0,
   };
 }
 

@@ -500,8 +500,8 @@ test("dropSubject() ends all that a subject has, at all nodes, known or not", as
   );
   // None of them lets her in again with what she was given until then (N12.6).
   for (const { node } of cluster.engines) {
-    assertEquals(node.barred.has({ ...identity, issued: 0 }), true);
-    assertEquals(node.barred.has({ subject: "bob", issued: 0 }), false);
+    assertEquals(node.barred.has({ ...identity, issued: 0 }, 0), true);
+    assertEquals(node.barred.has({ subject: "bob", issued: 0 }, 0), false);
   }
 });
 

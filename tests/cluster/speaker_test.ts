@@ -59,7 +59,7 @@ test("orders to drop are bounded while the backplane is out of reach: the newest
   await cluster.pass(10_000);
   assertEquals(recorder.closed?.[0], "kicked");
   for (const subject of ["bob", "eve"]) {
-    assert(two.node.barred.has({ subject, issued: 0 }), subject);
+    assert(two.node.barred.has({ subject, issued: 0 }, 0), subject);
   }
   assertEquals([untold(one), untold(two)], [0, 0]);
 });

@@ -97,8 +97,9 @@ async function identityOf(
 ): Promise<Identity | undefined> {
   const { engine, settings } = exchange.server;
   if (!settings.identify) return await exchange.identity();
+  const { times } = engine.node.barred;
   const identity = await settings.identify(ext, exchange.bare);
-  checkIdentity(engine.node, identity);
+  checkIdentity(engine.node, identity, times);
   return identity;
 }
 

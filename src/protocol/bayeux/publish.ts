@@ -32,7 +32,7 @@ export async function publish(
 ): Promise<Reply> {
   const channel = channelOf(message);
   const { address, server: { engine } } = exchange;
-  const { meters, settings: { limits } } = engine.node;
+  const { meters, barred: { times }, settings: { limits } } = engine.node;
   meters.take("publishes", { address });
   // Who has no session may publish what the policy lets anybody publish.
   const session = "clientId" in message
@@ -51,7 +51,7 @@ export async function publish(
   }
   // The policy may have taken its time.
   if (session?.connection.ended) throw unknownClient(message.clientId);
-  checkIdentity(engine.node, identity);
+  checkIdentity(engine.node, identity, times);
   const { data } = message;
   const from = session?.connection.id;
   const who = { connection: from, subject: identity?.subject };
