@@ -1,4 +1,5 @@
-/** A chat: `deno serve examples/chat.ts` or `bun examples/chat.ts`, then open it twice. */
+// A chat, open to all: WHOEVER REACHES IT MAY WRITE, under any name. Whom to let in is
+// for `identify` to say. `deno serve examples/chat.ts` or `bun examples/chat.ts`.
 import process from "node:process";
 import { createEngine, createRouter } from "../mod.ts";
 

@@ -1,13 +1,14 @@
 /**
- * A push server as Deno Deploy and `deno serve` run it:
- * `deno serve -A --unstable-kv examples/deno_deploy.ts`.
+ * A push server as Deno Deploy and `deno serve` run it, at `/push`:
+ * `JWT_SECRET=… deno serve -A --unstable-kv examples/deno_deploy.ts`.
  *
  * Deploy starts several instances. What makes them one is the backplane: Redis, if
  * `REDIS_URL` names one, and else Deno KV, which Deploy has built in. It keeps an
  * instance while responses are open; when it takes one away it sends SIGINT and kills
  * 5 s later, so the drain ends before that.
  */
-import { createEngine, createRouter, denoKv, redis } from "../mod.ts";
+import { Hono } from "npm:hono@^4.13.0";
+import { createEngine, createRouter, denoKv, jwt, redis } from "../mod.ts";
 import { healthz, readyz } from "../mod.ts";
 import type { Backplane } from "../mod.ts";
 
@@ -20,18 +21,18 @@ async function openBackplane(): Promise<Backplane> {
   return redis({ client: createClient({ url }) });
 }
 
+const secret = Deno.env.get("JWT_SECRET");
 const engine = createEngine({
   backplane: await openBackplane(),
   // Clients move to new instances within the hour.
   maxAge: 3_600_000,
-  policy: {
-    // Whoever is to publish over HTTP should be told from others: see the README.
-    allow: (action) => !action.startsWith("send"),
-  },
+  // Tokens say who may listen and publish; without, nobody publishes over HTTP.
+  policy: secret ? jwt({ secret }) : {},
 });
-const push = createRouter(engine);
-const alive = healthz();
-const ready = readyz(engine);
+const app = new Hono()
+  .get("/healthz", healthz())
+  .get("/readyz", readyz(engine))
+  .route("/push", createRouter(engine));
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   Deno.addSignalListener(signal, async () => {
@@ -42,10 +43,6 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 }
 
 export default {
-  fetch(request) {
-    const { pathname } = new URL(request.url);
-    if (pathname === "/healthz") return alive();
-    if (pathname === "/readyz") return ready();
-    return push.fetch(request);
-  },
+  // `info` says where a request comes from, for `limits.address`.
+  fetch: (request, info) => app.fetch(request, info),
 } satisfies Deno.ServeDefaultExport;

@@ -1,9 +1,10 @@
 /**
- * HTTPS with HTTP/2, under Deno or Bun: `KEY=key.pem CERT=cert.pem deno run -A
+ * HTTPS with HTTP/2, at `/push`, under Deno or Bun: `KEY=key.pem CERT=cert.pem deno run -A
  * examples/tls.ts`. Over HTTP/1.1 a browser opens six connections to a host, so six
  * streams in all its tabs; over HTTP/2 they share one connection.
  */
 import { readFileSync } from "node:fs";
+import { Hono } from "npm:hono@^4.13.0";
 import process from "node:process";
 import { createEngine, createRouter } from "../mod.ts";
 
@@ -12,7 +13,7 @@ const { KEY = "key.pem", CERT = "cert.pem" } = process.env;
 const key = readFileSync(KEY, "utf8");
 const cert = readFileSync(CERT, "utf8");
 const engine = createEngine();
-const { fetch } = createRouter(engine);
+const { fetch } = new Hono().route("/push", createRouter(engine));
 
 const clock = setInterval(() => engine.publish("time", new Date()), 1_000);
 engine.signal.addEventListener("abort", () => clearInterval(clock));

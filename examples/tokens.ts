@@ -4,6 +4,8 @@
  *
  *     curl -d 'why is the sky blue' http://127.0.0.1:8000/ask
  *     curl -N 'http://127.0.0.1:8000/answers/ID?since=earliest'
+ *
+ * WHOEVER REACHES IT MAY ASK: check who it is before a model of yours is paid for it.
  */
 import process from "node:process";
 import { createEngine, createRouter, stream } from "../mod.ts";

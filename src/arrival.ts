@@ -123,18 +123,21 @@ export function checkChannels(node: Node, channels: ReadonlySet<string>): void {
     const fault = subscriptionFault(name);
     if (fault) throw new PushError("invalid_channel", `${name}: ${fault}`);
   }
-  const limit = node.settings.limits.channels;
-  if (channels.size > limit) {
-    const detail =
-      `${channels.size} channels are too many; the limit is ${limit}.`;
-    throw new PushError("invalid_request", detail);
-  }
+  checkCount(node, channels);
   let more = 0;
   for (const name of channels) {
     if (!node.logs.get(name)?.followers.size) more++;
   }
   if (more === 0 || node.logs.fits(more)) return;
   throw new PushError("too_many_channels", undefined, 5_000);
+}
+
+/** Throws if these are more channels than one client may have (PROTOCOL N10.5). */
+export function checkCount(node: Node, { size }: ReadonlySet<string>): void {
+  const limit = node.settings.limits.channels;
+  if (size <= limit) return;
+  const detail = `${size} channels are too many; the limit is ${limit}.`;
+  throw new PushError("invalid_request", detail);
 }
 
 function find(

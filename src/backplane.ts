@@ -45,10 +45,23 @@ export interface FeedListener {
 export interface Reading {
   /** The order they belong to. */
   readonly epoch: string;
-  /** Those above `after`: the oldest of them, if there are more than `limit`. */
+  /** The oldest of those above `after`; at most `limit`, and none at or below `floor`. */
   readonly frames: readonly Frame[];
+  /**
+   * Where to go on: `frames` holds all up to here, the rest is read from here, however
+   * few these are. `undefined` if this was all.
+   */
+  readonly next: number | undefined;
   /** The `seq` of the newest frame of this log that is no longer held. */
   readonly floor: number;
+}
+
+/** The `next` of a page, from all that was `found` for it, up to `limit`. */
+export function pageEnd(
+  found: readonly { readonly seq: number }[],
+  limit: number,
+): number | undefined {
+  return found.length < limit ? undefined : found.at(-1)?.seq;
 }
 
 /** The names that are held, with the `seq` of the newest frame of each. */
@@ -67,14 +80,16 @@ export interface Tops {
  *
  * A backplane MUST
  * - give every message the next `seq` of its epoch, from 1, without holes, and a
- *   `time` above the former one's;
+ *   `time` above that of every message its node has published or been fed (of those
+ *   that nodes publish at once the engine makes the times rise);
  * - feed every node every message of every log (`$` names included), in order;
  * - begin another epoch whenever `seq` could go back (a restart that forgot, a
  *   failover to a replica that lags): ids of a lost order must not come again;
  * - answer a repeated key in the same log, for some time, with the first id, and
  *   refuse it with `key_reused` if the data differ;
  * - reject with `unavailable`, in bounded time, what it cannot say: the message may
- *   be published or not, and the client repeats it with its key.
+ *   be published or not, and the client repeats it with its key;
+ * - let a bounded number wait: what comes while so many do is `unavailable`, too.
  *
  * It MAY repeat messages in the feed, or skip some; the engine asks again with
  * `feed(applied)`. It MAY give in `read` what the feed has not brought yet.

@@ -15,6 +15,7 @@ import {
   drain,
   readText,
 } from "./http.ts";
+import { isPattern } from "./name.ts";
 import { type Action, allows, type Identity } from "./policy.ts";
 
 /**
@@ -145,12 +146,20 @@ export async function identify(
   throw new PushError("unauthorized", detail);
 }
 
-/** Throws if `identity` is over; `returns`: its client was here before. */
+/**
+ * Throws if `identity` is over, or its subject is a pattern; `returns`: its client was
+ * here before.
+ */
 export function checkIdentity(
   { node: { barred, settings } }: Engine,
   identity: Identity,
   returns = false,
 ): void {
+  // Where everybody has `orders/SUBJECT`, one called `*` would have everybody's
+  // (a program in JavaScript may give a number).
+  if (isPattern(`${identity.subject}`)) {
+    throw new PushError("unauthorized", "A subject is no pattern.");
+  }
   if (settings.clock.now() >= (identity.expires ?? Infinity)) {
     throw new PushError("token_expired");
   }

@@ -32,7 +32,10 @@ export interface HistoryOptions {
 export interface History {
   /** The messages, oldest first. */
   readonly frames: Frame[];
-  /** Resuming from it misses nothing: the present, or the last that fits `limit`. */
+  /**
+   * Resuming from it misses nothing: the present, or the last that fits `limit`;
+   * `since` itself where this node has not come so far.
+   */
   readonly id: string;
   /** Whether messages after `since` are missing. */
   readonly reset: boolean;

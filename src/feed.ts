@@ -33,6 +33,8 @@ export class Feed {
   /** How many of the newest messages are read before anything else. */
   readonly #preload: number;
   #epoch = "";
+  /** The last message's. */
+  #time = 0;
   /** Up to here it is the past: nobody is served before that has been read. */
   #past = Infinity;
   #stopped = false;
@@ -124,7 +126,12 @@ export class Feed {
     };
   }
 
-  #take(frame: Frame): void {
+  #take(message: Frame): void {
+    // Two nodes may have published at once, each above what it knew.
+    const frame = message.time > this.#time ? message : message.at(
+      (Math.round(this.#time * 1_000) + 1) / 1_000,
+    );
+    this.#time = frame.time;
     this.#host.append(frame);
     this.applied = frame.seq;
     this.#host.appended();

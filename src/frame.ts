@@ -113,6 +113,11 @@ export class Frame extends Encoded implements FrameInit {
     this.size = Buffer.byteLength(init.data) + init.channel.length + 64;
   }
 
+  /** The same message at another time. */
+  at(time: number): Frame {
+    return new Frame({ ...(this as FrameInit), time });
+  }
+
   /** `message`, or what a log of joins and leaves tells (PROTOCOL N11). */
   get kind(): "message" | "join" | "leave" {
     if (watchedChannel(this.log) === undefined) return "message";

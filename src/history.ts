@@ -5,7 +5,9 @@
 import type { Backplane } from "./backplane.ts";
 import type { History, HistoryOptions } from "./channel.ts";
 import { PushError } from "./errors.ts";
+import type { Log } from "./log.ts";
 import type { Node } from "./node.ts";
+import { formatId } from "./position.ts";
 import { locate } from "./resume.ts";
 
 /** The messages of `channel` that `options` ask for, and what is missing. */
@@ -13,23 +15,55 @@ export async function readHistory(
   node: Node,
   backplane: Backplane,
   channel: string,
-  { since, limit = Infinity }: HistoryOptions,
+  options: HistoryOptions,
 ): Promise<History> {
-  const start = since === undefined
-    ? undefined
-    : await locate(since, node, backplane);
-  const gone = start !== undefined && start.epoch !== node.epoch;
-  const after = gone ? 0 : start?.seq ?? 0;
-  const log = node.logs.open(channel);
-  if (await node.recovery.fill(log, after) === false) {
-    throw new PushError("unavailable");
+  const { since } = options;
+  let pinned: Log | undefined;
+  /** What is read of a log stays there until it is answered. */
+  const pin = (log?: Log) => {
+    if (log) log.pins++;
+    if (pinned && --pinned.pins === 0) node.logs.trim(pinned, node.now);
+    pinned = log;
+  };
+  try {
+    // Once more whenever the order ends, or the feed loses a part of it, meanwhile.
+    for (;;) {
+      const { epoch } = node;
+      const start = since === undefined
+        ? undefined
+        : await locate(since, node, backplane);
+      if (node.epoch !== epoch) continue;
+      // Whatever comes after it has not reached this node (O3).
+      if (start?.early) return { frames: [], id: since!, reset: false };
+      const gone = start !== undefined && start.epoch !== epoch;
+      const after = gone ? 0 : start?.seq ?? 0;
+      const log = node.logs.open(channel);
+      pin(log);
+      const read = node.recovery.fill(log, after);
+      if (!read) {
+        const reset = gone || (start !== undefined && log.floor > after);
+        return { ...part(node, log, after, options), reset };
+      }
+      if (!await read) throw new PushError("unavailable");
+    }
+  } finally {
+    pin();
   }
-  const reset = gone || (start !== undefined && log.floor > after);
+}
+
+/** What a log holds above `after`, as far as `limit` allows, and where that ends. */
+function part(
+  { epoch, applied }: Node,
+  log: Log,
+  after: number,
+  { since, limit = Infinity }: HistoryOptions,
+): { frames: History["frames"]; id: string } {
   const all = [...log.after(after)];
-  const first = start ? 0 : Math.max(0, all.length - limit);
+  const first = since === undefined ? Math.max(0, all.length - limit) : 0;
   const frames = all.slice(first, first + limit);
   // Where `limit` cut something off at the end, the rest is asked for from there.
   const whole = first + frames.length === all.length;
-  const id = whole ? node.id : frames.at(-1)?.id ?? since!;
-  return { frames, id, reset };
+  const end = whole ? applied : frames.at(-1)?.seq ?? 0;
+  // A place above `applied` is legitimate: nobody is sent back (O3).
+  return { frames, id: formatId(epoch, Math.max(after, end)) };
 }

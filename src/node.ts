@@ -55,7 +55,7 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
   drain: Drain | undefined;
   /** Whether everything is refused for good. */
   closed = false;
-  /** Responses ended as slow whose sockets are still there. */
+  /** Ended responses that are not read, and whose sockets are still there. */
   stalled = 0;
   readonly #flush: Flush;
   #newest: Frame | undefined;

@@ -85,7 +85,7 @@ export interface EngineOptions {
   readonly preload?: number;
   /**
    * How long a publish waits for a backplane that is out of reach, in ms (default
-   * 0: it fails at once, as `unavailable`).
+   * 0: it fails at once, as `unavailable`). 10,000 may wait; more fail at once.
    */
   readonly publishTimeout?: number;
   /**

@@ -7,7 +7,10 @@ import type { MaybePromise } from "./backplane.ts";
 
 /** Who a request comes from, as a policy found out. */
 export interface Identity {
-  /** Who it is: reclaiming a connection takes the same subject. */
+  /**
+   * Who it is: reclaiming a connection takes the same subject. One that is a pattern,
+   * such as `*`, is refused, as policies put subjects into names.
+   */
   readonly subject: string;
   /** Whatever else the policy wants to remember, such as a token's claims. */
   readonly claims?: unknown;
@@ -40,8 +43,25 @@ export interface Policy {
   identify?(request: Request): MaybePromise<Identity | undefined>;
   /**
    * Whether `identity` may do `action` on a channel or pattern. It is asked at
-   * subscribe and again at every resume. Grant a pattern only if every name it
-   * matches is granted. For `send` and `sendAll`, `name` is the channel too.
+   * subscribe and again at every resume. For `send` and `sendAll`, `name` is the
+   * channel too.
+   *
+   * Grant a pattern only if every name it matches is granted: `name` may be `**`, which
+   * stands for all of them, so `!name.startsWith("staff/")` keeps nobody out. Say what
+   * is granted, by `covers`:
+   *
+   * ```ts
+   * import { covers, createEngine } from "../mod.ts";
+   *
+   * const open = ["news", "chat/**"];
+   * const engine = createEngine({
+   *   policy: {
+   *     allow: (action, name) =>
+   *       action === "subscribe" && open.some((each) => covers(each, name)),
+   *   },
+   * });
+   * await engine.close();
+   * ```
    */
   allow?(
     action: Action,

@@ -3,6 +3,7 @@
  * @module
  */
 import { type Call, demand, identify, readBody } from "./call.ts";
+import { Buffer } from "./deps.ts";
 import type { Engine } from "./engine.ts";
 import { PushError } from "./errors.ts";
 import { drain } from "./http.ts";
@@ -61,7 +62,7 @@ async function readData(
   // Whoever has used up all is refused at once; how long it is shows the reading.
   meters.take("bytes", who, 0);
   const text = await readBody(engine, request, reread, limits.message);
-  meters.take("bytes", who, text.length);
+  meters.take("bytes", who, Buffer.byteLength(text));
   if (!json) return text;
   try {
     return JSON.parse(text);

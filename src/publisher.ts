@@ -16,6 +16,8 @@ import { within } from "./silence.ts";
 
 /** After how long a backplane that is out of reach is tried again, in ms. */
 const RETRY = 100;
+/** How many messages may wait for that. */
+const WAITING = 10_000;
 
 /** Publishes to one backplane. */
 export class Publisher {
@@ -25,6 +27,8 @@ export class Publisher {
   readonly schemas: Map<string, StandardSchema> = new Map();
   /** While the backplane is out of reach: until it is tried again. */
   #pause: Promise<void> | undefined;
+  /** How many messages wait for that. */
+  #held = 0;
 
   constructor(node: Node, backplane: Backplane) {
     this.#node = node;
@@ -64,7 +68,14 @@ export class Publisher {
     // Whether a failed try has published it, nobody knows: the key does.
     const keyed = { ...draft, key: draft.key ?? `$${newKey()}` };
     for (;;) {
-      while (this.#pause) await this.#pause;
+      while (this.#pause) {
+        if (this.#held >= WAITING) {
+          throw new PushError("unavailable", "Too many messages wait.");
+        }
+        this.#held++;
+        await this.#pause;
+        this.#held--;
+      }
       try {
         return await this.#by(end, this.#backplane.publish(keyed));
       } catch (error) {

@@ -15,6 +15,9 @@ const PAGE = 1_024;
 /** How many channels of a pattern are read at once. */
 const READS = 16;
 
+/** What was read, all pages together. */
+type Held = Omit<Reading, "next">;
+
 /** What recovery needs to know of its engine. */
 export interface RecoveryHost {
   readonly epoch: string;
@@ -97,12 +100,13 @@ export class Recovery {
     const floor = Math.max(lost, after);
     if (floor >= upTo) return true;
     const older = frames.filter(({ seq }) => seq > floor && seq <= upTo);
-    logs.prepend(log, older, floor);
+    const [next] = log.after(log.floor);
+    logs.prepend(log, rising(older, next?.time), floor);
     return true;
   }
 
   /** Page by page, up to where the log itself begins. */
-  async #readLog(name: string, after: number, log: Log): Promise<Reading> {
+  async #readLog(name: string, after: number, log: Log): Promise<Held> {
     let frames: Frame[] = [];
     let floor = 0;
     for (let at = after;;) {
@@ -112,39 +116,57 @@ export class Recovery {
       const whole = newest({ ...page, frames }, log.bounds);
       frames = whole.frames;
       floor = Math.max(floor, whole.floor);
-      at = page.frames.at(-1)?.seq ?? at;
-      if (page.frames.length < PAGE || at >= log.floor) {
-        return { epoch: page.epoch, frames, floor };
+      const { epoch, next } = page;
+      if (next === undefined || next >= log.floor) {
+        return { epoch, frames, floor };
       }
+      at = next;
     }
   }
 
-  async #readPattern(log: Log, after: number): Promise<Reading> {
+  async #readPattern(log: Log, after: number): Promise<Held> {
     const { epoch, tops, floor } = await this.#backplane.tops!();
-    const whole = { epoch, frames: [] as Frame[], floor };
-    const names: string[] = [];
-    for (const [name, top] of tops) {
-      if (top > after && matches(log.name, name)) names.push(name);
-    }
+    let whole: Held = { epoch, frames: [], floor };
+    // By their newest messages: those that are to be kept are found first.
+    const names = [...tops]
+      .filter(([name, top]) => top > after && matches(log.name, name))
+      .sort(([, one], [, other]) => one - other);
     const next = async () => {
-      for (let name = names.pop(); name !== undefined; name = names.pop()) {
-        const reading = await this.#readLog(name, after, log);
-        whole.frames.push(...reading.frames);
-        whole.floor = Math.max(whole.floor, reading.floor);
-        if (reading.epoch !== epoch) whole.epoch = reading.epoch;
+      for (let each = names.pop(); each; each = names.pop()) {
+        const [name, top] = each;
+        // What lies below is more than the log may hold.
+        if (top <= whole.floor) return;
+        const from = Math.max(after, whole.floor);
+        const reading = await this.#readLog(name, from, log);
+        const frames = [...whole.frames, ...reading.frames];
+        frames.sort((one, other) => one.seq - other.seq);
+        whole = newest({
+          epoch: reading.epoch === epoch ? whole.epoch : reading.epoch,
+          frames,
+          floor: Math.max(whole.floor, reading.floor),
+        }, log.bounds);
       }
     };
     await Promise.all(Array.from({ length: READS }, next));
-    whole.frames.sort((a, b) => a.seq - b.seq);
     return whole;
   }
 }
 
+/**
+ * Messages whose times rise strictly, up to below `next`: of those that nodes have
+ * published at once, each by its own clock, the former are taken to be older.
+ */
+function rising(frames: readonly Frame[], next = Infinity): Frame[] {
+  return frames.toReversed().map((frame) => {
+    const last = (Math.round(next * 1_000) - 1) / 1_000;
+    if (frame.time >= next) frame = frame.at(last);
+    next = frame.time;
+    return frame;
+  }).reverse();
+}
+
 /** Of more than a log may hold, the newest; what is left out is lost. */
-function newest(
-  reading: Reading,
-  bounds: Bounds,
-): Reading & { frames: Frame[] } {
+function newest(reading: Held, bounds: Bounds): Held & { frames: Frame[] } {
   const { epoch, frames } = reading;
   let first = frames.length;
   for (let bytes = 0; first > 0 && frames.length - first < bounds.frames;) {

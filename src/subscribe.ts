@@ -2,7 +2,7 @@
  * `GET`: which transport is wanted, and what a connection is parked on.
  * @module
  */
-import { checkChannels } from "./arrival.ts";
+import { checkChannels, checkCount } from "./arrival.ts";
 import { type Call, demand, identify } from "./call.ts";
 import type { Present } from "./channel.ts";
 import type { Connection } from "./connection.ts";
@@ -148,9 +148,11 @@ export async function presence(
 ): Promise<Response> {
   engine.node.meters.take("opens", { address });
   const asked = parse(PresenceRequest, { channel: query.getAll("channel") });
+  const names = new Set(asked.channel);
+  checkCount(engine.node, names);
   const identity = await identify(engine, request);
   const present: Record<string, Present[]> = Object.create(null);
-  for (const name of asked.channel) {
+  for (const name of names) {
     await demand(engine, "presence", name, identity);
     present[name] = engine.presence(name);
   }

@@ -4,9 +4,12 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { createEngine, type Engine } from "../src/engine.ts";
+import type { Frame } from "../src/frame.ts";
 import type { Declare } from "./backplane_claims.ts";
 import { MANY, publishTo, readAll, seqsOf } from "./backplane_contract_kept.ts";
 import { draft, hear } from "./ear.ts";
+import { manualClock, until } from "./harness.ts";
 
 /** The clauses for one that is still there when every node has closed it. */
 export function lastingContract(it: Declare): void {
@@ -107,6 +110,13 @@ export function lastingContract(it: Declare): void {
   );
 }
 
+function assertRising(frames: readonly Frame[]): void {
+  assert(frames.length > 1);
+  for (const [i, { time }] of frames.slice(1).entries()) {
+    assert(time > frames[i]!.time, `${time} after ${frames[i]!.time}`);
+  }
+}
+
 /** The clauses for one that several nodes have open at once. */
 export function sharedContract(it: Declare): void {
   it(
@@ -132,12 +142,56 @@ export function sharedContract(it: Declare): void {
         for (const [i, { seq }] of places.entries()) {
           assertEquals(data(ear).get(seq), String(i), "the place it was told");
         }
-        const times = second.seqs.map((seq) =>
-          second.frames.find((frame) => frame.seq === seq)!.time
-        );
-        assert(times.every((time, i) => i === 0 || time > times[i - 1]!));
       } finally {
         stop();
+        await other.close();
+      }
+    },
+  );
+
+  it(
+    "time rises strictly in every engine, though nodes whose clocks differ publish at once",
+    async (one, _ear, place) => {
+      const other = await place.open();
+      const engines: Engine[] = [];
+      const start = async (preload: number) => {
+        const backplane = await place.open();
+        const clock = manualClock();
+        const engine = createEngine({ backplane, preload, clock });
+        engines.push(engine);
+        await engine.ready();
+        return engine;
+      };
+      try {
+        const live = await start(0);
+        const heard: Frame[] = [];
+        live.on("message", (frame) => void heard.push(frame));
+        const places = await Promise.all([...Array(60)].map((_, i) => {
+          const time = 1_005_000 - (i % 2) * 5_000;
+          const [log, data] = [`t/${i % 3}`, String(i)];
+          const node = i % 2 ? other : one;
+          return node.publish(draft({ log, channel: log, data, time }));
+        }));
+        const seqs = places.map(({ seq }) => seq).sort((a, b) => a - b);
+        await until(() => live.node.applied >= seqs.at(-1)!);
+        // One that reads the feed's past, and two that read the logs.
+        const [late, reads] = [await start(1_000), await start(0)];
+        const last = await one.publish(draft({ log: "t/0", channel: "t/0" }));
+        for (const { node } of [late, reads]) {
+          await until(() => node.applied >= last.seq);
+        }
+        const whole = [...seqs, last.seq];
+        const channel = await reads.history("t/0");
+        const pattern = reads.node.logs.open("t/*");
+        await reads.node.recovery.fill(pattern, 0);
+        assertEquals(seqsOf(heard.slice(0, 60)), seqs);
+        assertEquals(seqsOf([...pattern.after(0)]), whole);
+        assertRising(heard);
+        assertRising([...late.node.logs.open("t/*").after(0)]);
+        assertRising([...pattern.after(0)]);
+        assertRising(channel.frames);
+      } finally {
+        for (const engine of engines) await engine.close();
         await other.close();
       }
     },

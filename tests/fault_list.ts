@@ -168,7 +168,7 @@ export const faults: Fault[] = [
   {
     breaks: "nodes: orders to drop are lost with the order of messages",
     file: "cluster/speaker.ts",
-    from: "    this.#orders.push(...this.#given);\n",
+    from: "    this.orders.again();\n",
     to: "",
   },
   {

@@ -40,6 +40,23 @@ test("a feed is applied only once a message lies in its logs (O2)", () => {
   assertEquals(feed.applied, 12);
 });
 
+test("a feed raises a time that is not above the former one's", () => {
+  const times: number[] = [];
+  const backplane = new HandBackplane();
+  const feed: Feed = new Feed(backplane, {
+    append: ({ time }: Frame) => void times.push(time),
+    appended() {},
+    renewed() {},
+    lost() {},
+    begun() {},
+  });
+  feed.start();
+  for (const [i, time] of [7, 7, 3, 7.5].entries()) {
+    backplane.listener!.frame(frameOf(i + 1, { time }));
+  }
+  assertEquals(times, [7, 7.001, 7.002, 7.5]);
+});
+
 test("a feed drops repeats, and messages of another order", () => {
   const { feed, listener, heard } = setup();
   listener().frame(frameOf(11));

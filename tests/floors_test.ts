@@ -62,6 +62,7 @@ const floors = [
     "backplane.ts",
     "client/transports.ts",
     "cluster/learn.ts",
+    "cluster/orders.ts",
     "log.ts",
     "protocol/bayeux/format.ts",
     "protocol/bayeux/framing.ts",

@@ -3,12 +3,13 @@
  * asked to, and its feed can be held back, cut, or given another order.
  * @module
  */
-import type {
-  Backplane,
-  Draft,
-  FeedListener,
-  Reading,
-  Tops,
+import {
+  type Backplane,
+  type Draft,
+  type FeedListener,
+  pageEnd,
+  type Reading,
+  type Tops,
 } from "../src/backplane.ts";
 import { PushError } from "../src/errors.ts";
 import { Frame } from "../src/frame.ts";
@@ -130,7 +131,13 @@ export class HandBackplane implements Backplane {
     const frames = this.frames.filter((frame) =>
       frame.log === log && frame.seq > Math.max(after, floor)
     );
-    return { epoch: this.epoch, frames: frames.slice(0, limit), floor };
+    const page = frames.slice(0, limit);
+    return {
+      epoch: this.epoch,
+      frames: page,
+      next: pageEnd(page, limit),
+      floor,
+    };
   }
 
   #tops(): Tops {

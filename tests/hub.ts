@@ -4,7 +4,11 @@
  * hears, and lose its order.
  * @module
  */
-import type { Backplane, FeedListener } from "../src/backplane.ts";
+import {
+  type Backplane,
+  type FeedListener,
+  pageEnd,
+} from "../src/backplane.ts";
 import { createEngine, type Engine } from "../src/engine.ts";
 import { PushError } from "../src/errors.ts";
 import { Frame } from "../src/frame.ts";
@@ -77,7 +81,8 @@ export class Hub {
         const frames = this.frames.filter((frame) =>
           frame.log === log && frame.seq > after
         ).slice(0, limit);
-        return Promise.resolve({ epoch: this.epoch, frames, floor: 0 });
+        const next = pageEnd(frames, limit);
+        return Promise.resolve({ epoch: this.epoch, frames, next, floor: 0 });
       },
       tops: () => {
         const tops = new Map(this.frames.map(({ log, seq }) => [log, seq]));

@@ -47,6 +47,19 @@ test("publish() waits no longer than it shall", async () => {
   assertEquals(published(), [], "and it is not published later");
 });
 
+test("publish() waits only as long as not too many do", async () => {
+  const { cluster, hub, engine, published } = await setup(5_000);
+  hub.away = true;
+  const waiting = [...Array(10_000)].map((_, i) => engine.publish("a", i));
+  // Nothing has to come or to go by: it is refused now.
+  assertEquals(await codeOf(engine.publish("a", "more")), "unavailable");
+  hub.away = false;
+  await cluster.pass(500);
+  await Promise.all(waiting);
+  assertEquals(published().length, 10_000);
+  await engine.publish("a", "next");
+});
+
 test("publish() that waits publishes once what nobody knows to be published", async () => {
   const { cluster, hub, engine, published } = await setup(5_000);
   hub.unsure = true;

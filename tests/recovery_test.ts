@@ -162,6 +162,20 @@ test("a log reads page by page, 1,024 messages each", async () => {
   assertEquals(recorder.got, [...Array(1_400)].map((_, i) => 101 + i));
 });
 
+test("a page that says where to go on is not the last, however little it holds", async () => {
+  const small = late(Array(2_100).fill("a"), { history: { frames: 9_999 } });
+  const { backplane } = small;
+  const { read } = backplane;
+  // All others are nobody's messages: the first page has none that count.
+  backplane.read = async (...asked) => {
+    const { frames, ...rest } = await read(...asked);
+    return { ...rest, frames: frames.filter(({ seq }) => seq % 2_000 === 0) };
+  };
+  const recorder = new Recorder(returns(small, 0, "a"));
+  await backplane.answerAll();
+  assertEquals(recorder.got, [2_000]);
+});
+
 test("a reset is made for what a page has left out, though the next is empty", async () => {
   const logs = [...Array(1_024).fill("a"), "b", "b"];
   const small = late(logs, { history: { frames: 3 } });
@@ -185,6 +199,40 @@ test("a pattern is told once of what one of its channels has lost (O7)", async (
   const recorder = new Recorder(returns(small, 0, "a/*"));
   await small.backplane.answerAll();
   assertEquals(recorder.got, ["a/*", 2, 3]);
+});
+
+test("a pattern takes the newest of all its channels, and reads little more", async () => {
+  const logs = [...Array(120)].map((_, i) => `a/${i % 40}`);
+  const small = late(logs, { history: { frames: 10 } });
+  const { backplane } = small;
+  const { read } = backplane;
+  let taken = 0;
+  backplane.read = async (...asked) => {
+    const page = await read(...asked);
+    if (asked[0] !== "$all") taken += page.frames.length;
+    return page;
+  };
+  const recorder = new Recorder(returns(small, 0, "a/*"));
+  await backplane.answerAll();
+  assertEquals(recorder.got, ["a/*", ...[...Array(10)].map((_, i) => 111 + i)]);
+  // Three of each of the 16 that are read at once, twice at most; all have 120.
+  assert(taken < 80, `${taken} messages were read`);
+});
+
+test("a pattern asks for no channel whose messages are all too old for it", async () => {
+  const logs = [...Array(120)].map((_, i) => `a/${Math.floor(i / 3)}`);
+  const small = late(logs, { history: { frames: 3 } });
+  const asked: string[] = [];
+  const { read } = small.backplane;
+  small.backplane.read = (name, ...rest) => {
+    if (name !== "$all") asked.push(name);
+    return read(name, ...rest);
+  };
+  const recorder = new Recorder(returns(small, 0, "a/*"));
+  await small.backplane.answerAll();
+  assertEquals(recorder.got, ["a/*", 118, 119, 120]);
+  // 16 at once; the first answer has as many as it may hold, the second too many.
+  assertEquals([asked[0], asked.length], ["a/39", 17]);
 });
 
 test("a read of an order that is gone is void: the reset comes at once (O6)", async () => {

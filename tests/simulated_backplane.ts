@@ -4,13 +4,14 @@
  * and brings several engines to different places in it.
  * @module
  */
-import type {
-  Backplane,
-  Draft,
-  FeedListener,
-  MaybePromise,
-  Reading,
-  Tops,
+import {
+  type Backplane,
+  type Draft,
+  type FeedListener,
+  type MaybePromise,
+  pageEnd,
+  type Reading,
+  type Tops,
 } from "../src/backplane.ts";
 import { PushError } from "../src/errors.ts";
 import { Frame } from "../src/frame.ts";
@@ -139,7 +140,7 @@ export class World {
     const frames = this.frames.filter((frame) =>
       frame.log === log && frame.seq > after && frame.seq > floor
     ).slice(0, limit);
-    return { epoch: this.epoch, frames, floor };
+    return { epoch: this.epoch, frames, next: pageEnd(frames, limit), floor };
   }
 
   tops(): MaybePromise<Tops> {

@@ -1,4 +1,8 @@
-/** A push server on Bun: `bun examples/bun/server.ts`; see `halley.service` beside it. */
+/**
+ * A push server on Bun, at `/push`: `bun examples/bun/server.ts`. Beside it is
+ * `halley.service`; put one of `examples/proxy` in front.
+ */
+import { Hono } from "npm:hono@^4.13.0";
 import process from "node:process";
 import {
   createEngine,
@@ -9,16 +13,16 @@ import {
 } from "../../mod.ts";
 
 const { PORT = "8000", DRAIN = "10000" } = process.env;
-const engine = createEngine({
-  log: jsonLogger(),
-  policy: {
-    // Whoever is to publish over HTTP must be told from others: see the README.
-    allow: (action) => action === "subscribe" || action === "history",
-  },
-});
-const push = createRouter(engine);
-const read = metrics(engine);
-const ready = readyz(engine);
+// Without a policy everybody may listen, and only this program publishes.
+const engine = createEngine({ log: jsonLogger() });
+const app = new Hono()
+  .get("/metrics", metrics(engine))
+  .get("/readyz", readyz(engine))
+  // Where a client is, the proxy says.
+  .route(
+    "/push",
+    createRouter(engine, { proxy: { header: "x-forwarded-for" } }),
+  );
 
 let ending = false;
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -36,10 +40,5 @@ engine.signal.addEventListener("abort", () => clearInterval(clock));
 export default {
   port: Number(PORT),
   hostname: "127.0.0.1",
-  fetch(request: Request, server: unknown): Response | Promise<Response> {
-    const { pathname } = new URL(request.url);
-    if (pathname === "/metrics") return read();
-    if (pathname === "/readyz") return ready();
-    return push.fetch(request, server as Record<string, unknown>);
-  },
+  fetch: app.fetch,
 };

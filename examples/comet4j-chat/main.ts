@@ -2,8 +2,10 @@
  * The chat that Comet4J was shown with, for its pages as they are: people come, go,
  * talk and change their names, and every 5 s everybody sees how the server is.
  *
- * `deno serve -A examples/comet4j-chat/main.ts` or `bun examples/comet4j-chat/main.ts`,
- * then http://127.0.0.1:8000/.
+ * `deno serve -A --host=127.0.0.1 examples/comet4j-chat/main.ts`, or
+ * `bun examples/comet4j-chat/main.ts`, then http://127.0.0.1:8000/.
+ *
+ * WHOEVER REACHES IT MAY WRITE, under any name, as there.
  * @module
  */
 import { readFileSync } from "node:fs";

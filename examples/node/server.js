@@ -1,4 +1,7 @@
-/** A push server on Node 22: `npm install && npm start`. */
+/**
+ * A push server on Node 22, at `/push`: `npm install && npm start`; put one of
+ * `examples/proxy` in front.
+ */
 import { serve } from "@hono/node-server";
 import {
   createEngine,
@@ -7,12 +10,16 @@ import {
   metrics,
   readyz,
 } from "@halley/halley";
+import { Hono } from "hono";
 import process from "node:process";
 
+// Without a policy everybody may listen, and only this program publishes.
 const engine = createEngine({ log: jsonLogger() });
-const push = createRouter(engine);
-const read = metrics(engine);
-const ready = readyz(engine);
+const app = new Hono()
+  .get("/metrics", metrics(engine))
+  .get("/readyz", readyz(engine))
+  // Where a client is, the proxy says.
+  .route("/push", createRouter(engine, { proxy: { header: "x-forwarded-for" } }));
 
 const clock = setInterval(() => engine.publish("time", new Date()), 1_000);
 engine.signal.addEventListener("abort", () => clearInterval(clock));
@@ -20,12 +27,7 @@ engine.signal.addEventListener("abort", () => clearInterval(clock));
 const server = serve({
   port: Number(process.env.PORT ?? 8000),
   hostname: "127.0.0.1",
-  fetch(request, env) {
-    const { pathname } = new URL(request.url);
-    if (pathname === "/metrics") return read();
-    if (pathname === "/readyz") return ready();
-    return push.fetch(request, env);
-  },
+  fetch: app.fetch,
 }, ({ port }) => console.log(`listening on port ${port}`));
 
 process.once("SIGTERM", async () => {

@@ -1,23 +1,28 @@
 /**
- * A push server on Cloudflare Workers: one Durable Object holds the engine, so that
- * all who listen to it share one order. It keeps its messages as long as it lives.
+ * A push server on Cloudflare Workers, at `/push`: one Durable Object holds the engine,
+ * so that all who listen to it share one order. It keeps its messages as long as it
+ * lives. `wrangler secret put JWT_SECRET` gives it what tokens are signed with.
  */
-import { createEngine, createRouter, readyz } from "@halley/halley";
+import { createEngine, createRouter, jwt, readyz } from "@halley/halley";
+import { Hono } from "hono";
 
 export class Push {
-  constructor() {
+  constructor(_state, { JWT_SECRET: secret }) {
     const engine = createEngine({
       // Half of that is the longest silence: Workers see who is gone at a write.
       heartbeat: 10_000,
-      policy: { allow: (action) => action !== "sendAll" },
+      // Tokens say who may listen and publish; without, nobody publishes over HTTP.
+      policy: secret ? jwt({ secret }) : {},
     });
-    this.push = createRouter(engine);
-    this.ready = readyz(engine);
+    // Cloudflare writes this header itself.
+    const proxy = { header: "cf-connecting-ip" };
+    this.app = new Hono()
+      .get("/readyz", readyz(engine))
+      .route("/push", createRouter(engine, { proxy }));
   }
 
   fetch(request) {
-    const { pathname } = new URL(request.url);
-    return pathname === "/readyz" ? this.ready() : this.push.fetch(request);
+    return this.app.fetch(request);
   }
 }
 

@@ -19,6 +19,9 @@ export interface Appended {
   readonly answers: Answers;
 }
 
+/** How many messages may wait, those that are being written included. */
+const WAITING = 10_000;
+
 interface Waiting {
   readonly draft: Draft;
   resolve(position: Position): void;
@@ -32,7 +35,8 @@ export class Commits {
    * none that is known of.
    */
   readonly #append: (drafts: readonly Draft[]) => MaybePromise<Answers>;
-  #waiting: Waiting[] = [];
+  /** What has no answer yet, oldest first. */
+  readonly #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
   #closed = false;
 
@@ -45,6 +49,9 @@ export class Commits {
   publish(draft: Draft): Promise<Position> {
     if (this.#closed) {
       throw new PushError("unavailable", "The backplane is closed.");
+    }
+    if (this.#waiting.length >= WAITING) {
+      throw new PushError("unavailable", "Too many messages wait.");
     }
     const answer = new Promise<Position>((resolve, reject) => {
       this.#waiting.push({ draft, resolve, reject });
@@ -69,8 +76,7 @@ export class Commits {
   }
 
   async #commit(): Promise<void> {
-    const batch = this.#waiting;
-    this.#waiting = [];
+    const batch = [...this.#waiting];
     let answers: Answers;
     try {
       answers = await this.#append(batch.map(({ draft }) => draft));
@@ -78,13 +84,14 @@ export class Commits {
       const detail = "The message could not be stored; it may be repeated.";
       const error = new PushError("unavailable", detail);
       error.cause = cause;
+      this.#waiting.splice(0, batch.length);
       for (const { reject } of batch) reject(error);
       return;
     }
+    this.#waiting.splice(0, answers.length);
     for (const [i, answer] of answers.entries()) {
       if (answer instanceof PushError) batch[i]!.reject(answer);
       else batch[i]!.resolve(answer);
     }
-    this.#waiting.unshift(...batch.slice(answers.length));
   }
 }

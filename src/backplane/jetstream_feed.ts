@@ -3,7 +3,6 @@
  * is made anew whenever something is missing.
  * @module
  */
-import { Frame } from "../frame.ts";
 import { Fan } from "./fan.ts";
 import {
   type Delivered,
@@ -41,7 +40,6 @@ export class JetStreamFeed {
   #own: Published | undefined;
   /** The order whose end was read: somebody has found it lost. */
   #over = "";
-  #time = 0;
   #running = false;
   readonly #present = new Arrival<string>();
   /** Ends the consumer there is. */
@@ -240,18 +238,12 @@ export class JetStreamFeed {
       this.#over = fan.read.epoch;
       return "Another order begins.";
     }
-    let frame = stream.frame(delivered);
+    const frame = stream.frame(delivered);
     if (frame && frame.epoch !== fan.read.epoch) return "Another order begins.";
     if (seq > fan.read.seq + 1) fan.lost(seq - 1);
     this.#last = { seq, stamp };
     // Somebody else's: it has a place, but says nothing to us.
     if (!frame) return void fan.lost(seq);
-    if (frame.time <= this.#time) {
-      // Two nodes published at once, each above what it knew.
-      const time = (Math.round(this.#time * 1_000) + 1) / 1_000;
-      frame = new Frame({ ...frame, time });
-    }
-    this.#time = frame.time;
     stream.passed(frame.time);
     fan.frame(frame);
   }

@@ -13,6 +13,7 @@ import {
   digestOf,
   type Draft,
   keyReused,
+  pageEnd,
   type Reading,
   type Tops,
 } from "../backplane.ts";
@@ -149,7 +150,7 @@ export class OrderStream {
     // Afterwards: whatever was dropped meanwhile lies below this floor.
     const floor = await this.#floor(epoch, filter_subject);
     const frames = this.#frames(found).filter(({ seq }) => seq > floor);
-    return { epoch, frames, floor };
+    return { epoch, frames, next: pageEnd(found, limit), floor };
   }
 
   /**

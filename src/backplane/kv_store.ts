@@ -3,7 +3,7 @@
  * and sets it, so all changes are in one order, whichever node makes them.
  * @module
  */
-import type { Draft, Reading, Tops } from "../backplane.ts";
+import { type Draft, pageEnd, type Reading, type Tops } from "../backplane.ts";
 import type { Frame } from "../frame.ts";
 import { newEpoch } from "../key.ts";
 import type { Keep } from "./keep.ts";
@@ -121,7 +121,8 @@ export class KvStore {
     const kept = frames.flatMap((frame) =>
       frame && frame.seq > floor ? [frame] : []
     );
-    return { epoch, frames: kept, floor };
+    const found = seqs.map((seq) => ({ seq }));
+    return { epoch, frames: kept, next: pageEnd(found, limit), floor };
   }
 
   async tops(): Promise<Tops> {

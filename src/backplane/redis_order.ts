@@ -2,7 +2,13 @@
  * The order as it lies in Redis: its keys, and the scripts that touch them.
  * @module
  */
-import { digestOf, type Draft, type Reading, type Tops } from "../backplane.ts";
+import {
+  digestOf,
+  type Draft,
+  pageEnd,
+  type Reading,
+  type Tops,
+} from "../backplane.ts";
 import { createHash } from "../deps.ts";
 import { Frame } from "../frame.ts";
 import { newEpoch } from "../key.ts";
@@ -105,7 +111,8 @@ export class RedisOrder {
       [log, String(after), String(limit)],
     ) as [string, string, RawEntry[]];
     const frames = entries.map((raw) => frameOf(entryOf(raw), epoch, log));
-    return { epoch, frames, floor: Number(floor) };
+    const next = pageEnd(frames, limit);
+    return { epoch, frames, next, floor: Number(floor) };
   }
 
   /** See `Backplane.tops`. */

@@ -7,6 +7,7 @@ import {
   digestOf,
   type Draft,
   keyReused,
+  pageEnd,
   type Reading,
   type Tops,
 } from "../backplane.ts";
@@ -103,11 +104,14 @@ export class Store {
   read(name: string, after: number, limit: number): Reading {
     const { epoch } = this.#state;
     const log = this.#logCalled(name);
-    if (!log) return { epoch, frames: [], floor: this.#state.floor };
+    if (!log) {
+      const { floor } = this.#state;
+      return { epoch, frames: [], next: undefined, floor };
+    }
     const sql = `SELECT ${MESSAGE} WHERE messages.log = ? AND seq > ?
       ORDER BY seq LIMIT ?`;
     const frames = this.#frames(sql, log.id, after, limit);
-    return { epoch, frames, floor: log.floor };
+    return { epoch, frames, next: pageEnd(frames, limit), floor: log.floor };
   }
 
   tops(): Tops {

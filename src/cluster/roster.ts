@@ -91,6 +91,11 @@ export class Roster implements Peers {
     return await answer || this.#node.connections.has(id);
   }
 
+  /** How much the others have not heard from here. */
+  get untold(): number {
+    return this.#speaker.untold;
+  }
+
   /** Resolves once all nodes tell who joins and leaves `channels`. */
   async watch(channels: readonly string[]): Promise<void> {
     if (channels.every((each) => this.#speaker.watches(each))) return;
@@ -103,12 +108,12 @@ export class Roster implements Peers {
   /** Has a connection ended wherever else it is. */
   drop(id: string, reason: DropReason, after?: number): void {
     this.#bar(id, reason);
-    this.#speaker.order({ id, reason, after });
+    this.#speaker.orders.give({ id, reason, after }, this.#now);
   }
 
   /** The same for all of a subject; how many are known and not here. */
   dropSubject(subject: string, reason: DropReason, after?: number): number {
-    this.#speaker.order({ subject, reason, after });
+    this.#speaker.orders.give({ subject, reason, after }, this.#now);
     const found = new Set<string>();
     for (const { members } of this.#members.others) {
       for (const [id, member] of members) {
@@ -131,7 +136,8 @@ export class Roster implements Peers {
     this.#watchers.sweep(now);
     const { watched } = this.#node.logs;
     const awaited = this.#watchers.channels;
-    for (const channel of this.#members.self.watched) {
+    const { watching } = this.#speaker;
+    for (const channel of [...this.#members.self.watched, ...watching]) {
       if (watched.has(channel) || awaited.has(channel)) continue;
       this.#speaker.unwatch(channel);
     }
@@ -144,16 +150,12 @@ export class Roster implements Peers {
 
   /** Refuses all who wait; says goodbye, if that does not take long. */
   async close(): Promise<void> {
-    const { clock } = this.#node.settings;
+    const { drain, settings: { clock } } = this.#node;
     const { promise, resolve } = Promise.withResolvers<void>();
     const stop = clock.schedule(resolve, GOODBYE);
     // Nobody hears it: then this node is missed in time.
     const said = this.#speaker.close().catch(() => {});
-    const reason = new PushError(
-      "shutdown",
-      undefined,
-      this.#node.drain?.back(),
-    );
+    const reason = new PushError("shutdown", undefined, drain?.back());
     this.#questions.close(reason);
     this.#watchers.close(reason);
     await Promise.race([said, promise]);

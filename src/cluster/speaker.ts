@@ -9,15 +9,20 @@ import { isAway } from "../errors.ts";
 import type { Members } from "./members.ts";
 import { NODES } from "../name.ts";
 import type { Node } from "../node.ts";
+import { Orders } from "./orders.ts";
 import type { Questions } from "./questions.ts";
 import { Report } from "./report.ts";
-import type { DropOrder, Said } from "./said.ts";
+import type { Said } from "./said.ts";
 
 /** How long a client that was sent to another node may be on its way, in ms. */
 const WAY = 10_000;
+/** How many changes are remembered beyond one for each connection that is here. */
+const SPARE = 10_000;
 
 /** The way of a node's messages to the backplane. */
 export class Speaker {
+  /** What is to be ended at other nodes. */
+  readonly orders: Orders;
   /** Whether it has ever heard the others out: then it may tell who is here. */
   #settled = false;
   /** Whether it has since something was lost: then it may ask about one of them. */
@@ -46,9 +51,6 @@ export class Speaker {
   readonly #leaving = new Map<string, number>();
   readonly #gone = new Set<string>();
   readonly #answers = new Map<string, number>();
-  #orders: DropOrder[] = [];
-  /** Orders that some node may not have heard: they are repeated until all have. */
-  readonly #given = new Set<DropOrder>();
 
   constructor(
     node: Node,
@@ -60,6 +62,16 @@ export class Speaker {
     this.#backplane = backplane;
     this.#members = members;
     this.#questions = questions;
+    this.orders = new Orders(() => {
+      const answers = questions.ask("", this.#node.settings.clock.now());
+      this.soon();
+      return answers;
+    });
+  }
+
+  /** How much is to be told, or may have to be told again. */
+  get untold(): number {
+    return this.#changed.size + this.#watch.size + this.orders.size;
   }
 
   /** Gives a sign of life, or asks for all. */
@@ -71,6 +83,11 @@ export class Speaker {
   /** Connection `id` has come, gone or changed. */
   changed(id: string): void {
     this.#changed.add(id);
+    // Nobody hears us, and many have come and gone: it is less to tell all.
+    if (this.#changed.size > this.#node.connections.size + SPARE) {
+      this.#changed.clear();
+      this.#all = true;
+    }
     this.soon();
   }
 
@@ -88,7 +105,7 @@ export class Speaker {
   /** Tells all, at the next sweep: those of many nodes do not fall together. */
   tellAll(): void {
     this.#all = true;
-    this.#orders.push(...this.#given);
+    this.orders.again();
   }
 
   /** Whether all nodes tell who joins and leaves `channel`, and go on to. */
@@ -104,9 +121,14 @@ export class Speaker {
     this.soon();
   }
 
+  /** The channels that somebody here is about to watch, as far as it is not told. */
+  get watching(): Iterable<string> {
+    return this.#watch;
+  }
+
   /** Nobody here watches `channel`. */
   unwatch(channel: string): void {
-    if (!this.#watch.has(channel)) this.#unwatch.add(channel);
+    if (!this.#watch.delete(channel)) this.#unwatch.add(channel);
   }
 
   /** Node `id` has not been heard for too long. */
@@ -119,29 +141,6 @@ export class Speaker {
   answer(node: string, number: number): void {
     this.#answers.set(node, number);
     this.soon();
-  }
-
-  /** Has connections ended at other nodes. */
-  order(order: DropOrder): void {
-    this.#orders.push(order);
-    const given = { ...order, given: this.#node.settings.clock.now() };
-    this.#given.add(given);
-    void this.#confirm(given);
-  }
-
-  /** Who has answered a question that came after an order has heard that order. */
-  async #confirm(order: DropOrder): Promise<void> {
-    while (!this.#closed) {
-      const answers = this.#questions.ask("", this.#node.settings.clock.now());
-      this.soon();
-      try {
-        await answers;
-        this.#given.delete(order);
-        return;
-      } catch {
-        // Some node does not answer yet.
-      }
-    }
   }
 
   /** The message of this number has come back. */
@@ -234,9 +233,7 @@ export class Speaker {
     }
     for (const id of this.#gone) report.add("gone", id);
     this.#gone.clear();
-    while (this.#orders.length > 0 && !report.full) {
-      report.add("drop", this.#orders.shift()!);
-    }
+    this.orders.tell(report);
     if (this.#begins) {
       this.#begins = this.#all = false;
       const { connections } = this.#node;
@@ -257,7 +254,8 @@ export class Speaker {
       report.flag("last");
     }
     move(this.#changed, report, (id) => this.#join(report, id));
-    if (this.#sure && this.#questions.due) {
+    // Whoever answers has heard all orders that were given before.
+    if (this.#sure && this.#questions.due && !this.orders.due) {
       this.#questions.send();
       report.flag("ask");
     }

@@ -121,7 +121,7 @@ export const instruments: readonly Instrument[] = [
     name: "halley.stalled",
     kind: "gauge",
     unit: "{response}",
-    help: "Streams ended as slow whose sockets are still there.",
+    help: "Ended streams that are not read, and whose sockets are still there.",
     read: ({ node }) => node.stalled,
   },
   {

@@ -11,9 +11,34 @@ const BASE = "/page/";
 const PACKAGE = new URL("../../", import.meta.url);
 /** `.ts` in the repository, `.js` in the packed tarball. */
 const ENDING = import.meta.url.endsWith(".js") ? "js" : "ts";
-/** The client, the page's own program, and the table of errors they share. */
-const SERVED = new RegExp(
-  `^(client|src/errors|src/client/[a-z_]+|src/page/app)\\.${ENDING}$`,
+/** The client's modules that are more than types. */
+const CLIENT = [
+  "client",
+  "error",
+  "http",
+  "link",
+  "loop",
+  "messages",
+  "page",
+  "parse",
+  "place",
+  "publish",
+  "share",
+  "subscriptions",
+  "time",
+  "transports",
+];
+/**
+ * The client, the page's own program, and the table of errors they share; by name, as
+ * it may cost a request elsewhere to find out that there is no such file.
+ */
+const SERVED = new Set(
+  [
+    "client",
+    "src/errors",
+    "src/page/app",
+    ...CLIENT.map((name) => `src/client/${name}`),
+  ].map((name) => `${name}.${ENDING}`),
 );
 
 const HEADERS = {
@@ -37,20 +62,22 @@ export async function servePage(path: string): Promise<Response | undefined> {
     return new Response(html(`${BASE}src/page/app.${ENDING}`), { headers });
   }
   const name = path.startsWith(BASE) ? path.slice(BASE.length) : "";
-  if (!SERVED.test(name)) return undefined;
+  if (!SERVED.has(name)) return undefined;
   let module = modules.get(name);
   if (!module) modules.set(name, module = load(name));
   try {
     const headers = { ...HEADERS, "content-type": "text/javascript" };
     return new Response(await module, { headers });
   } catch {
-    modules.delete(name); // There is no such file.
+    modules.delete(name); // The next may find it.
     return undefined;
   }
 }
 
 async function load(name: string): Promise<string> {
   const response = await fetch(new URL(name, PACKAGE));
+  // Where this file came from a URL, that is out of reach.
+  if (!response.ok) throw new Error(`${response.status}: ${response.url}`);
   const code = await response.text();
   return ENDING === "js" ? code : await stripTypes(code);
 }

@@ -52,6 +52,7 @@ class StreamSink implements Sink {
   readonly #since: number;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #wrote = 0;
+  /** Whether its last frame is written, and not known to be read. */
   #ending = false;
 
   constructor(engine: Engine, connection: Connection, format: Format) {
@@ -81,8 +82,7 @@ class StreamSink implements Sink {
   }
 
   cancel(): void {
-    if (this.#ending) this.#engine.node.stalled--;
-    this.#controller = undefined;
+    this.#release();
     this.#connection.unpark(this);
   }
 
@@ -125,14 +125,34 @@ class StreamSink implements Sink {
     this.#finish(code, after);
   }
 
+  /**
+   * Writes why it ends. A socket that is not read outlives whatever we do, so the
+   * response is counted until all of it is read, mostly by that very write, or gone.
+   */
   #finish(code: Code, after?: number): void {
-    const controller = this.#controller!;
-    // Off first: `enqueue` may pull, and nothing comes after `close`.
-    this.#controller = undefined;
+    // First: `enqueue` may pull.
+    this.#ending = true;
+    this.#engine.node.stalled++;
     try {
-      controller.enqueue(closing(code, after).bytes(this.#format));
-      controller.close();
-    } catch { /* Its socket is gone: it was cancelled by that very write. */ }
+      this.#controller!.enqueue(closing(code, after).bytes(this.#format));
+    } catch {
+      // Its socket is gone: it was cancelled by that very write.
+      this.#release();
+    }
+  }
+
+  /** All of it is read. */
+  #end(): void {
+    const controller = this.#controller;
+    this.#release();
+    controller?.close();
+  }
+
+  /** It is over, and counts no more. */
+  #release(): void {
+    if (this.#ending) this.#engine.node.stalled--;
+    this.#ending = false;
+    this.#controller = undefined;
   }
 
   #write(piece: Control | Chunk): void {
@@ -149,22 +169,12 @@ class StreamSink implements Sink {
     this.#connection.unpark(this);
   }
 
-  /**
-   * Its client has not read for too long. The socket outlives whatever we do, so
-   * the response is counted until it is read to the end, or gone.
-   */
+  /** Its client has not read for too long. */
   #slow(): void {
-    this.#ending = true;
-    this.#engine.node.stalled++;
     this.#engine.node.counts.slow++;
     this.#connection.slow = true;
-    this.#connection.unpark(this);
-  }
-
-  #end(): void {
-    this.#ending = false;
-    this.#engine.node.stalled--;
     this.#finish("slow");
+    this.#connection.unpark(this);
   }
 }
 

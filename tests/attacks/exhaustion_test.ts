@@ -74,6 +74,26 @@ test("attack: bodies that trickle and never end (slowloris)", async () => {
   await listener.close();
 });
 
+test("attack: a body without end that was announced to be short (RFC 9112, 6.3)", async () => {
+  await using halley = await start();
+  const { port, url } = halley;
+  using raw = await Raw.open(port);
+  raw.send(
+    "POST /push/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n" +
+      "Transfer-Encoding: chunked\r\n\r\n",
+  );
+  const chunk = `100000\r\n${"x".repeat(1 << 20)}\r\n`;
+  let megabytes = 0;
+  while (!raw.ended && raw.bytes.length === 0) {
+    assert(megabytes++ < 64, "no end of it is read");
+    const sent = new Promise((resolve) => raw.socket.write(chunk, resolve));
+    await Promise.race([sent, raw.until(() => raw.bytes.length > 0)]);
+  }
+  assert(!raw.text.startsWith("HTTP/1.1 2"), raw.text);
+  assertEquals(halley.engine.node.applied, 0);
+  assertEquals((await publish(`${url}/a`, 1)).status, 200);
+});
+
 test("attack: streams that are never read (slow reading)", async () => {
   const clock = manualClock();
   await using halley = await start({

@@ -270,3 +270,27 @@ test("attack: a ticket for a token, a token for a ticket, and both in a cookie",
     "401 unauthorized",
   );
 });
+
+test("attack: a subject whose own channel would be a pattern", async () => {
+  await using server = await start({
+    policy: {
+      identify: ({ headers }) => ({ subject: headers.get("x-user")! }),
+      allow: (_action, name, who) => name === `orders/${who?.subject}`,
+    },
+  });
+  const orders = `${server.url}/orders`;
+  const as = (user: string) => ({
+    headers: { "x-user": user, accept: "application/json" },
+  });
+  for (const user of ["*", "**", "ann/*", "ann/**"]) {
+    const there = fetch(`${orders}/${user}`, as(user));
+    assertEquals(await refusal(there), "401 unauthorized", user);
+  }
+  // What is no pattern in any place may be in a subject.
+  for (const user of ["ann", "auth0|*ann", "*@example.org"]) {
+    const answer = await fetch(`${orders}/other`, as(user));
+    assertEquals(await refusal(answer), "403 forbidden", user);
+  }
+  const { listener } = await subscribe(`${orders}/ann`, { "x-user": "ann" });
+  await listener.close();
+});

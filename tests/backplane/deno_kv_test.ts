@@ -11,6 +11,7 @@ import type { KvLike } from "../../src/backplane/kv_shape.ts";
 import { createEngine } from "../../src/engine.ts";
 import type { Place } from "../backplane_claims.ts";
 import { backplaneContract } from "../backplane_contract.ts";
+import { readAll, seqsOf } from "../backplane_contract_kept.ts";
 import { draft, hear, refusal } from "../ear.ts";
 import { runtime, test, until } from "../harness.ts";
 import { Folder } from "./files.ts";
@@ -231,6 +232,25 @@ onEvery("a key is forgotten after keyAge ms", async (kv) => {
   assertEquals(await at(500_000), 1);
   assertEquals(await at(599_999), 1);
   assertEquals(await at(600_000), 2);
+  await backplane.close();
+});
+
+test("a page of which some are dropped while it is read is not the last", async () => {
+  const kv = new MemoryKv();
+  const backplane = denoKv({ kv, history: { frames: 4 } });
+  for (let i = 0; i < 4; i++) await backplane.publish(draft());
+  const { getMany } = kv;
+  kv.getMany = async (keys) => {
+    // The messages of a page that is known by now; two of them are dropped first.
+    if (keys.length === 3) {
+      kv.getMany = getMany;
+      await backplane.publish(draft());
+      await backplane.publish(draft());
+    }
+    return await getMany.call(kv, keys);
+  };
+  const { frames, floor } = await readAll(backplane, "a", 0, 3);
+  assertEquals([seqsOf(frames), floor], [[3, 4, 5, 6], 2]);
   await backplane.close();
 });
 

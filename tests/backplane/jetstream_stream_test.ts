@@ -7,6 +7,7 @@ import {
 import type { Backplane } from "../../src/backplane.ts";
 import { JetStreamApi } from "../../src/backplane/jetstream_api.ts";
 import { OrderStream } from "../../src/backplane/jetstream_stream.ts";
+import { readAll, seqsOf } from "../backplane_contract_kept.ts";
 import { draft, hear, refusal } from "../ear.ts";
 import { until } from "../outside.ts";
 import { Service, testWith } from "../services.ts";
@@ -134,6 +135,10 @@ test("what is no message in a stream has a place, and is said to be lost", async
   assertEquals([last.seq, ear.seqs, ear.lostUpTo], [5, [1, 5], [2, 3, 4]]);
   const { frames } = await backplane.read!("a", 0, 9);
   assertEquals(frames.map(({ seq }) => seq), [1, 5]);
+  for (const limit of [1, 2]) {
+    const { frames } = await readAll(backplane, "a", 0, limit);
+    assertEquals(seqsOf(frames), [1, 5], `pages of ${limit} hide nothing`);
+  }
   assertEquals([...(await backplane.tops!()).tops], [["a", 5]]);
 });
 

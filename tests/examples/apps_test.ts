@@ -101,6 +101,19 @@ for (const runtime of RUNTIMES) {
     assertEquals((await fetch(`${push}/ann`)).status, 401);
     const foreign = await fetch(`${push}/bob`, { headers: { cookie } });
     assertEquals(foreign.status, 403);
+    // Nobody is called so that their own orders are everybody's.
+    for (const name of ["*", "**", "x%2F*", "ann%2F**"]) {
+      const login = await fetch(`${shop.url}/login/${name}`, {
+        method: "POST",
+      });
+      await login.body?.cancel();
+      const cookie = login.headers.get("set-cookie")?.split(";")[0] ?? "";
+      const theirs = await fetch(`${push}/${decodeURIComponent(name)}`, {
+        headers: { cookie },
+      });
+      await theirs.body?.cancel();
+      assertEquals([login.status, theirs.status], [404, 401], name);
+    }
     const { listener } = await subscribe(`${push}/ann`, { cookie });
     const order = await fetch(`${shop.url}/orders`, {
       method: "POST",

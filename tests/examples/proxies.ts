@@ -74,7 +74,8 @@ export class Proxy implements AsyncDisposable {
       const response = await fetch(`${proxy.url}/push/$presence?channel=a`)
         .catch(() => {});
       await response?.body?.cancel();
-      return response?.status === 200;
+      // Not every server says who is there.
+      return response?.status === 200 || response?.status === 401;
     }, () => child.output);
     return proxy;
   }

@@ -2,8 +2,10 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { standalone } from "../http/child.ts";
 import { listen, poll, publish, subscribe } from "../http/halley.ts";
+import { Raw } from "../http/sockets.ts";
 import { command, type Runtime, RUNTIMES, test, until } from "../outside.ts";
-import { readExample } from "./examples.ts";
+import { Folder } from "../runtimes/programs.ts";
+import { readExample, serve } from "./examples.ts";
 import { Proxy } from "./proxies.ts";
 
 function server(runtime: Runtime, env: Record<string, string> = {}) {
@@ -22,7 +24,8 @@ async function connections(port: number): Promise<number> {
 /** What has to work through any proxy. */
 async function works(url: string): Promise<void> {
   const sse = await subscribe(`${url}/a`);
-  const lines = await subscribe(`${url}/a?transport=stream`);
+  // As Halley's client asks: its base is the whole path.
+  const lines = await subscribe(`${url}?channel=a&transport=stream`);
   const { id: start } = await poll(`${url}/a`);
   const held = poll(`${url}/a`, { since: start!, wait: "20000" });
   for (let n = 1; n <= 3; n++) {
@@ -53,6 +56,84 @@ async function comesBack(url: string): Promise<void> {
   assertEquals(other.status, 503);
 }
 
+/** Nothing but `/push` is passed on, however its path is written. */
+async function isClosed(url: string): Promise<void> {
+  const port = Number(new URL(url).port);
+  const others = ["/metrics", "/readyz", "/healthz", "/", "/pushed"];
+  const ways = ["../", "%2e%2e/", ".%2E/", "..\\", "x/../../", "./../"];
+  const paths = ways.map((way) => `/push/${way}metrics`);
+  for (const path of [...others, ...paths, "/push\\..\\metrics"]) {
+    const text = `GET ${path} HTTP/1.1\r\nHost: localhost\r\n` +
+      "Connection: close\r\n\r\n";
+    using raw = await Raw.open(port);
+    raw.send(text);
+    await raw.until(() => raw.text.includes("\r\n"));
+    assertMatch(raw.text, /^HTTP\/1\.1 40[04] /, path);
+  }
+}
+
+/** A server that takes one connection from each address. */
+const ONE = {
+  HALLEY_LINGER: "0",
+  HALLEY_ADDRESS_CONNECTIONS: "1",
+  HALLEY_PROXY_HEADER: "x-forwarded-for",
+};
+
+/** Nobody is another one by writing the proxy's header. */
+async function knowsAddresses(url: string): Promise<void> {
+  const first = await subscribe(`${url}/a`);
+  for (const name of ["x-forwarded-for", "X-FORWARDED-FOR"]) {
+    const { frame } = (await (await listen(`${url}/a`, { [name]: "192.0.2.1" }))
+      .next())!;
+    assertEquals([frame.type, frame.code], ["close", "too_many_requests"]);
+  }
+  await first.listener.close();
+}
+
+test("the proxies say where a client is, and nothing that it says itself", async () => {
+  await using halley = await server("bun", ONE);
+  await using nginx = await Proxy.nginx(halley.port);
+  await knowsAddresses(`${nginx.url}/push`);
+  await using other = await server("bun", ONE);
+  await using haproxy = await Proxy.haproxy(other.port, 1);
+  await knowsAddresses(`${haproxy.url}/push`);
+});
+
+for (
+  const [runtime, file] of [
+    ["bun", "bun/server.ts"],
+    ["deno", "deno_deploy.ts"],
+  ] as const
+) {
+  test(`examples/${file} works behind every proxy`, async () => {
+    await using folder = new Folder();
+    const env = { KV_PATH: ":memory:", DRAIN: "0" };
+    await using halley = await serve(folder, runtime, file, "/readyz", env);
+    const port = Number(new URL(halley.url).port);
+    await until(async () => {
+      const { status, body } = await fetch(`${halley.url}/readyz`);
+      await body?.cancel();
+      return status === 200;
+    });
+    await using nginx = await Proxy.nginx(port);
+    await using haproxy = await Proxy.haproxy(port, 1);
+    for (const { url } of [nginx, haproxy]) {
+      const { listener } = await subscribe(`${url}/push?channel=time`);
+      await listener.close();
+      await isClosed(url);
+      assertEquals((await publish(`${url}/push/time`, 1)).status, 401);
+    }
+  });
+}
+
+test("examples/proxy/Caddyfile passes on the base path, and answers for a server that is away", () => {
+  const text = readExample("proxy/Caddyfile");
+  assertMatch(text, /^\t\tpath \/push \/push\/\*$/m);
+  assertMatch(text, /^\thandle_errors 502 503 504 \{$/m);
+  assertMatch(text, /respond `retry: [1-4][0-9]{3}\n\n` 200/);
+  return Promise.resolve();
+});
+
 for (const runtime of RUNTIMES) {
   test(`examples/proxy/nginx.conf: every transport of a ${runtime} server comes through`, async () => {
     await using halley = await server(runtime, { HALLEY_LINGER: "0" });
@@ -60,11 +141,7 @@ for (const runtime of RUNTIMES) {
     await works(`${nginx.url}/push`);
     // Whoever has gone is gone behind the proxy too.
     await until(async () => await connections(halley.port) === 0);
-    for (const path of ["/metrics", "/readyz", "/healthz", "/"]) {
-      const { status, body } = await fetch(nginx.url + path);
-      await body?.cancel();
-      assertEquals(status, 404, path);
-    }
+    await isClosed(nginx.url);
     halley.child.kill("SIGKILL");
     await halley.child.exit;
     await comesBack(nginx.url);
@@ -75,11 +152,7 @@ for (const runtime of RUNTIMES) {
     await using haproxy = await Proxy.haproxy(a.port, 1);
     await works(`${haproxy.url}/push`);
     await until(async () => await connections(a.port) === 0);
-    for (const path of ["/metrics", "/readyz", "/healthz", "/"]) {
-      const { status, body } = await fetch(haproxy.url + path);
-      await body?.cancel();
-      assertEquals(status, 404, path);
-    }
+    await isClosed(haproxy.url);
     a.child.kill("SIGKILL");
     await a.child.exit;
     // Its next look tells HAProxy; until then it tries in vain.

@@ -41,7 +41,7 @@ async function open(port: number, ca: string): Promise<ClientHttp2Session> {
 
 /** The events of a stream, one after the other. */
 async function* events(session: ClientHttp2Session): AsyncGenerator<string> {
-  const stream = session.request({ ":path": "/time" });
+  const stream = session.request({ ":path": "/push/time" });
   stream.setEncoding("utf8");
   let text = "";
   for await (const part of stream) {

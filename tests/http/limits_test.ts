@@ -87,6 +87,22 @@ test("too many channels of one client are its own fault (N8)", async () => {
   await listener.close();
 });
 
+test("who is there is asked of as many channels as one client may have, each once (N10.5, N11.1)", async () => {
+  const asked: string[] = [];
+  await using halley = await start({
+    limits: { channels: 3 },
+    policy: { allow: (_, name) => asked.push(name) > 0 },
+  });
+  const ask = (...names: string[]) =>
+    fetch(`${halley.url}/$presence?channel=${names.join("&channel=")}`);
+  const problem = await problemOf(await ask("a", "b", "c", "d"));
+  assertEquals([problem.status, problem.code], [400, "invalid_request"]);
+  assertEquals(asked, []);
+  const { presence } = await (await ask("a", "b", "a", "c", "a")).json();
+  assertEquals(Object.keys(presence), ["a", "b", "c"]);
+  assertEquals(asked, ["a", "b", "c"]);
+});
+
 test("a server full of channels refuses new ones, and keeps those it has (N8)", async () => {
   // The log of all connections is one of them.
   await using halley = await start({ limits: { logs: 3 } });

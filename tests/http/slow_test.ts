@@ -2,7 +2,14 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Connection } from "../../src/connection.ts";
 import { manualClock, test, turn } from "../harness.ts";
-import { type Halley, listen, start, subscribe, until } from "./halley.ts";
+import {
+  type Halley,
+  listen,
+  type Listener,
+  start,
+  subscribe,
+  until,
+} from "./halley.ts";
 import { EventReader } from "./events.ts";
 import { bodyOf, Raw } from "./sockets.ts";
 
@@ -136,6 +143,41 @@ test("a stalled response counts until its socket is gone (N4)", async () => {
   const { listener } = await subscribe(`${url}/a`);
   await listener.close();
 });
+
+for (const end of ["replaced", "kicked", "token_expired", "shutdown"]) {
+  test(`a response without room counts until its socket is gone, ended as ${end} too (N4)`, async () => {
+    const clock = manualClock();
+    const expires = clock.now() + 1_000;
+    await using halley = await start({
+      ...options,
+      clock,
+      policy: {
+        identify: () => ({ subject: "ann", expires }),
+        allow: () => true,
+      },
+    });
+    const { engine, url } = halley;
+    const { raw, connection } = await stall(halley);
+    await fill(halley, connection);
+    let listener: Listener | undefined;
+    if (end === "kicked") engine.drop(connection.id);
+    if (end === "token_expired") clock.advance(1_000);
+    if (end === "shutdown") engine.close();
+    if (end === "replaced") {
+      listener = await listen(`${url}/a`, { "push-key": connection.key });
+      await listener.frame("open");
+    }
+    assertEquals(engine.node.stalled, 1);
+    if (end === "kicked") {
+      // It reads on: that is told last, and all that was.
+      raw.socket.resume();
+      await raw.end();
+      assert(raw.text.includes(`"code":"${end}"`));
+    } else raw.close();
+    await until(() => engine.node.stalled === 0);
+    await listener?.close();
+  });
+}
 
 test("a slow client that stays away is dropped as slow (N4)", async () => {
   const clock = manualClock();

@@ -1,4 +1,5 @@
 /** Deno: imported from a URL, as a member of a workspace, under `deno serve`. */
+import { assertEquals } from "@std/assert";
 import { serve } from "../harness.ts";
 import {
   ENGINE,
@@ -38,6 +39,41 @@ test("A program in an empty folder imports mod.ts from a URL", async () => {
   await roundTrip(url, app);
   await goneFromPoll(url, app);
   await leaving(url, app);
+  await source.stop();
+});
+
+test("The page of a program that came from a URL is fetched from there, and nothing that is not there", async () => {
+  await using folder = new Folder();
+  const asked: string[] = [];
+  let down = false;
+  const source = await serve((request) => {
+    asked.push(new URL(request.url).pathname);
+    return down ? new Response("down", { status: 503 }) : readSource(request);
+  });
+  const { host } = new URL(source.url);
+  folder.write(
+    "app.ts",
+    `import { servePage } from "${source.url}/src/page/serve.ts";
+    Deno.serve({ port: 0, hostname: "127.0.0.1" }, async ({ url }) =>
+      await servePage(new URL(url).pathname) ?? new Response("", { status: 404 })
+    );`,
+  );
+  const flags = [`--allow-import=${host}`, "--allow-net", "app.ts"];
+  await using app = folder.start([Deno.execPath(), "run", ...flags]);
+  const url = await app.url();
+  const ask = async (name: string) => {
+    const response = await fetch(`${url}/page/src/client/${name}.ts`);
+    return [response.status, (await response.text()).includes("ndjson")];
+  };
+  asked.length = 0;
+  assertEquals(await ask("aaaa"), [404, false]);
+  assertEquals(asked, []);
+  // What a forge says while it is out of order is no module.
+  down = true;
+  assertEquals(await ask("parse"), [404, false]);
+  down = false;
+  for (let n = 0; n < 2; n++) assertEquals(await ask("parse"), [200, true]);
+  assertEquals(asked, Array(2).fill("/src/client/parse.ts"));
   await source.stop();
 });
 

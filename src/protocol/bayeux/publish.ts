@@ -3,6 +3,7 @@
  * alone if it is a service.
  * @module
  */
+import { Buffer } from "../../deps.ts";
 import { jsonText } from "../../message.ts";
 import { allows } from "../../policy.ts";
 import { call } from "./calls.ts";
@@ -51,7 +52,7 @@ export async function publish(
   const who = { connection: from, subject: identity?.subject };
   meters.take("publishes", who);
   const text = jsonText(data, limits.message);
-  meters.take("bytes", { ...who, address }, text.length);
+  meters.take("bytes", { ...who, address }, Buffer.byteLength(text));
   if (isService(channel)) {
     const work = call(exchange.server, session, message);
     await once(exchange, session, message, text, work);

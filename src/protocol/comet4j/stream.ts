@@ -56,8 +56,11 @@ class StreamSink implements Sink {
   #bytes = 0;
   /** How many of them were on their way when the last was written. */
   #afloat = 0;
-  /** Nothing more is taken: it has no room for too long, or has said goodbye. */
-  #ending: "slow" | "dying" | undefined;
+  /**
+   * Nothing more is taken: it has said goodbye, or is to say it, or just to end, once
+   * all of it is read.
+   */
+  #ending: "dying" | "stalled" | "stalled for good" | undefined;
 
   constructor(session: Session, hold: number) {
     this.#session = session;
@@ -74,15 +77,17 @@ class StreamSink implements Sink {
   }
 
   pull(): void {
-    if (this.#ending !== "slow") return this.flush();
-    this.#engine.node.stalled--;
+    const ending = this.#ending;
+    if (!ending || ending === "dying") return this.flush();
+    this.#release();
+    if (ending === "stalled for good") return this.#finish();
     const { connection } = this.#session;
     if (!connection.sink) connection.confirm();
     this.#farewell();
   }
 
   cancel(): void {
-    if (this.#ending === "slow") this.#engine.node.stalled--;
+    this.#release();
     this.#controller = undefined;
     this.#session.connection.unpark(this);
   }
@@ -129,6 +134,7 @@ class StreamSink implements Sink {
     if (!this.#controller || this.#ending) return;
     // Another request has the connection: its client has given this one up.
     if (code === "replaced") this.#finish();
+    else if (this.#controller.desiredSize! <= 0) this.#stall("stalled");
     else this.#farewell();
   }
 
@@ -145,13 +151,23 @@ class StreamSink implements Sink {
     clock.schedule(() => this.#finish(), FAREWELL);
   }
 
-  /** As in `transport/stream.ts`: its socket outlives whatever we do, and counts. */
   #slow(): void {
-    this.#ending = "slow";
-    this.#engine.node.stalled++;
+    this.#stall("stalled");
     this.#engine.node.counts.slow++;
     this.#session.connection.slow = true;
     this.#session.connection.unpark(this);
+  }
+
+  /** As in `transport/stream.ts`: its socket outlives whatever we do, and counts. */
+  #stall(ending: "stalled" | "stalled for good"): void {
+    this.#ending = ending;
+    this.#engine.node.stalled++;
+  }
+
+  /** It is read, or gone. */
+  #release(): void {
+    if (this.#ending?.startsWith("stalled")) this.#engine.node.stalled--;
+    this.#ending = "dying";
   }
 
   #fits({ length }: Uint8Array): boolean {
@@ -171,9 +187,11 @@ class StreamSink implements Sink {
 
   #finish(): void {
     const controller = this.#controller;
+    if (!controller) return;
+    if (controller.desiredSize! <= 0) return this.#stall("stalled for good");
     this.#controller = undefined;
     try {
-      controller?.close();
+      controller.close();
     } catch { /* It was cancelled meanwhile. */ }
   }
 

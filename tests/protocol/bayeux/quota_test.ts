@@ -200,7 +200,7 @@ test("bytes are counted, and calls of the server are messages", async () => {
   const { cometd, engine } = halley;
   const ann = await Visitor.welcome(cometd, at("192.0.2.1", "ann"));
   const bob = await Visitor.welcome(cometd, at("192.0.2.2", "bob"));
-  const big = "x".repeat(6_000);
+  const big = "€".repeat(2_000);
   assert((await ann.ask("/a", { data: big })).successful);
   const over = await ann.ask("/a", { data: "" });
   assertEquals(refused(over), "subject.bytes");

@@ -256,6 +256,23 @@ test("a stalled stream is counted until it is cancelled", async () => {
   assertEquals(here.engine.node.stalled, 0);
 });
 
+test("a stream without room that is ended is counted until it is read, or cancelled", async () => {
+  const here = site();
+  const { engine } = here;
+  const one = await opened(here);
+  const two = await opened(here);
+  for (let n = 1; n <= 2; n++) await engine.publish("hello", n);
+  await turn();
+  engine.drop(one.cid);
+  await two.tab.stream(two.cid);
+  assertEquals(engine.node.stalled, 2);
+  assertEquals((await one.stream.next())!.data, 1);
+  assertEquals((await one.stream.next())!.data, "dying");
+  assertEquals(engine.node.stalled, 1);
+  await two.stream.cancel();
+  assertEquals(engine.node.stalled, 0);
+});
+
 test("a stream that the server ends says dying first, whyever it is", async () => {
   const here = site();
   const kicked = await opened(here);
