@@ -150,12 +150,13 @@ export class Roster implements Peers {
 
   /** Refuses all who wait; says goodbye, if that does not take long. */
   async close(): Promise<void> {
-    const { drain, settings: { clock } } = this.#node;
+    const { clock } = this.#node.settings;
     const { promise, resolve } = Promise.withResolvers<void>();
     const stop = clock.schedule(resolve, GOODBYE);
     // Nobody hears it: then this node is missed in time.
     const said = this.#speaker.close().catch(() => {});
-    const reason = new PushError("shutdown", undefined, drain?.back());
+    const back = this.#node.drain?.back();
+    const reason = new PushError("shutdown", undefined, back);
     this.#questions.close(reason);
     this.#watchers.close(reason);
     await Promise.race([said, promise]);
