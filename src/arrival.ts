@@ -253,6 +253,7 @@ function begin(
     const own = name.startsWith("$");
     const log = node.logs.open(name, own ? node.applied : undefined);
     node.follow(connection, log, fromSent);
+    if (connection.ended) return;
     // What nobody watched was never published: the backplane lacks it too.
     if (own) log.lost = Math.max(log.lost, log.floor);
     else node.events.emit("subscribe", connection, name);

@@ -254,6 +254,8 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
   /** Makes `connection` follow `log`. */
   follow(connection: Connection, log: Log, fromSent = false): void {
     connection.join(log, fromSent);
+    // It has been brought what came before, and may have ended by that.
+    if (connection.ended) return connection.leave(log);
     this.logs.follow(log, connection, this.applied);
     if (!log.name.startsWith("$")) this.meters.follow(connection, 1);
   }

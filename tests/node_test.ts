@@ -144,3 +144,16 @@ test("the reset after another order is the same to all who are told at one place
   small.publish("a");
   assertEquals(node.reset().data, { type: "reset", id: "e1-1" });
 });
+
+test("a connection that ends as it is about to follow a log follows none", () => {
+  const small = new SmallNode();
+  const { node } = small;
+  const connection = small.connection("a");
+  const recorder = new Recorder(connection, 0);
+  // As a session does that finds its messages gone.
+  recorder.flush = () => node.remove(connection, "slow");
+  const log = node.logs.open("b");
+  node.follow(connection, log);
+  assertEquals([connection.ended, connection.logs.length], ["slow", 0]);
+  assertEquals(log.followers.size, 0);
+});
