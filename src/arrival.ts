@@ -15,6 +15,7 @@ import {
   subscriptionFault,
 } from "./name.ts";
 import type { Node } from "./node.ts";
+import { Past } from "./past.ts";
 import type { Identity } from "./policy.ts";
 import { locate, type Start } from "./resume.ts";
 
@@ -52,6 +53,22 @@ export async function connect<T>(
   options: ConnectOptions,
   park: (connection: Connection) => T,
 ): Promise<Awaited<T>> {
+  const earliest = options.since === EARLIEST;
+  const past = earliest ? new Past(node, options.channels) : undefined;
+  try {
+    return await arrive(node, backplane, options, past, park);
+  } finally {
+    past?.release();
+  }
+}
+
+async function arrive<T>(
+  node: Node,
+  backplane: Backplane,
+  options: ConnectOptions,
+  past: Past | undefined,
+  park: (connection: Connection) => T,
+): Promise<Awaited<T>> {
   const { since, identity } = options;
   const { times } = node.barred;
   const names = new Set(options.channels);
@@ -80,17 +97,15 @@ export async function connect<T>(
     }
     await admit(node, { id, identity, channels });
   }
-  if (since === EARLIEST) await fill(node, channels);
   let start: Start | undefined;
   let epoch: string;
   do {
     epoch = node.epoch;
-    if (since !== undefined && since !== EARLIEST) {
-      start = await locate(since, node, backplane);
-    }
+    if (past) await past.read();
+    else if (since !== undefined) start = await locate(since, node, backplane);
     // Last, as nobody is told for long of what is not followed.
     if (options.watch) await node.peers?.watch(channels);
-  } while (node.epoch !== epoch);
+  } while (node.epoch !== epoch || past?.missing);
   if (start?.epoch === node.epoch) {
     node.counts.resumes.observe(Math.max(0, node.applied - start.seq));
   }
@@ -117,6 +132,7 @@ export async function connect<T>(
     if (own) node.follow(connection, own, true);
   }
   place(node, connection, options, channels, start);
+  past?.release();
   if (start && options.key !== undefined) node.claim(connection);
   // A listener may have dropped it: then there is nothing to tell.
   if (!known && !connection.ended) node.events.emit("connect", connection);
@@ -187,16 +203,6 @@ function checkRoom(node: Node): void {
       `This server carries ${connections} connections and is full.`,
       1_000 + Math.floor(Math.random() * 4_000),
     );
-  }
-}
-
-/** Reads what the backplane holds of `channels`, for `since=earliest`. */
-async function fill(node: Node, channels: string[]): Promise<void> {
-  const reads = channels.map((name) =>
-    node.recovery.fill(node.logs.open(name), 0)
-  );
-  for (const useful of await Promise.all(reads)) {
-    if (useful === false) throw new PushError("unavailable");
   }
 }
 

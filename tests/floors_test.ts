@@ -120,7 +120,6 @@ const floors = [
     "protocol/bayeux/delivery.ts",
   ],
   [
-    "arrival.ts",
     "auth/ticket.ts",
     "backplane/jetstream_feed.ts",
     "backplane/kv_store.ts",
@@ -129,11 +128,12 @@ const floors = [
     "cluster/speaker.ts",
     "drops.ts",
     "history.ts",
+    "past.ts",
     "presence.ts",
     "publisher.ts",
     "respond.ts",
   ],
-  ["cluster/announcer.ts"],
+  ["arrival.ts", "cluster/announcer.ts"],
   [
     "auth/jwt.ts",
     "backplane/jetstream.ts",
