@@ -8,16 +8,12 @@ import type { Backplane } from "./backplane.ts";
 import { Connection } from "./connection.ts";
 import { PushError } from "./errors.ts";
 import { idOfKey, isKey, newKey } from "./key.ts";
-import {
-  isPattern,
-  presenceLog,
-  privateLog,
-  subscriptionFault,
-} from "./name.ts";
+import { isPattern, presenceLog, privateLog } from "./name.ts";
 import type { Node } from "./node.ts";
 import { Past } from "./past.ts";
 import type { Identity } from "./policy.ts";
 import { locate, type Start } from "./resume.ts";
+import { checkChannels, checkOpen, checkRoom } from "./room.ts";
 
 /** The value of `since` that asks for everything that is held. */
 export const EARLIEST = "earliest";
@@ -141,29 +137,6 @@ async function arrive<T>(
   return await park(connection);
 }
 
-/** Throws unless all of `channels` can be subscribed to at once. */
-export function checkChannels(node: Node, channels: ReadonlySet<string>): void {
-  for (const name of channels) {
-    const fault = subscriptionFault(name);
-    if (fault) throw new PushError("invalid_channel", `${name}: ${fault}`);
-  }
-  checkCount(node, channels);
-  let more = 0;
-  for (const name of channels) {
-    if (!node.logs.get(name)?.followers.size) more++;
-  }
-  if (more === 0 || node.logs.fits(more)) return;
-  throw new PushError("too_many_channels", undefined, 5_000);
-}
-
-/** Throws if these are more channels than one client may have (PROTOCOL N10.5). */
-export function checkCount(node: Node, { size }: ReadonlySet<string>): void {
-  const limit = node.settings.limits.channels;
-  if (size <= limit) return;
-  const detail = `${size} channels are too many; the limit is ${limit}.`;
-  throw new PushError("invalid_request", detail);
-}
-
 function find(
   node: Node,
   id: string,
@@ -189,23 +162,6 @@ async function admit(
   checkRoom(node);
 }
 
-/** Throws where a node is going away: others have room, or will have. */
-function checkOpen({ drain }: Node): void {
-  if (drain) throw new PushError("shutdown", undefined, drain.back());
-}
-
-function checkRoom(node: Node): void {
-  checkOpen(node);
-  const { connections } = node.settings.limits;
-  if (node.connections.size + node.stalled >= connections) {
-    throw new PushError(
-      "too_many_connections",
-      `This server carries ${connections} connections and is full.`,
-      1_000 + Math.floor(Math.random() * 4_000),
-    );
-  }
-}
-
 function place(
   node: Node,
   connection: Connection,
@@ -219,6 +175,7 @@ function place(
   else if (start) connection.resume(start.epoch, start.seq, start.early);
   else connection.rewind();
   if (channels.length > 0) {
+    hearAll(node, connection);
     const watched = watch ? channels.map(presenceLog) : [];
     const names = [...channels, ...watched];
     follow(node, connection, names, since !== undefined);
@@ -245,6 +202,14 @@ function follow(
   begin(node, connection, wanted, fromSent);
   // Only now: who changes names has not been absent in between.
   for (const log of unwanted) node.unfollow(connection, log);
+}
+
+/** Who may follow something hears what is sent to all: from now on. */
+function hearAll(node: Node, connection: Connection): void {
+  const { all } = node.logs;
+  if (connection.logs.includes(all)) return;
+  node.follow(connection, all, true);
+  connection.beginAt(all, node.applied);
 }
 
 function begin(
@@ -279,8 +244,7 @@ export function subscribe(
   checkChannels(node, all);
   node.meters.room({}, connection, all.size);
   for (const name of connection.channels) all.delete(name);
-  const first = all.size > 0 && !connection.logs.includes(node.logs.all);
-  if (first) node.follow(connection, node.logs.all);
+  if (all.size > 0) hearAll(node, connection);
   begin(node, connection, all, false);
 }
 

@@ -7,6 +7,23 @@ import type { DrainHost } from "./drain.ts";
 import { codes, type DropReason } from "./errors.ts";
 import type { Node } from "./node.ts";
 
+/** Throws unless all nodes could be told so: JavaScript may give anything. */
+export function checkDrop(
+  reason: DropReason,
+  after: number | undefined,
+  subject = "",
+): void {
+  if (!Object.hasOwn(codes, reason)) {
+    throw new RangeError(`There is no such reason to drop: ${reason}`);
+  }
+  if (after !== undefined && !(after >= 0 && after < Infinity)) {
+    throw new RangeError(`after is ${after}; it is a number of ms`);
+  }
+  if (typeof subject !== "string") {
+    throw new TypeError(`The subject is ${subject}; it is a string`);
+  }
+}
+
 /**
  * Ends a connection of this node and its response; false if a `beforeDrop` listener
  * keeps it. `after`: when its client may come back, in ms.
@@ -17,6 +34,7 @@ export function drop(
   reason: DropReason,
   after?: number,
 ): boolean {
+  checkDrop(reason, after);
   if (reason === "left" || reason === "expired" || reason === "kicked") {
     if (!node.events.ask(connection, reason)) return false;
   }
@@ -47,6 +65,7 @@ export function dropSubject(
   after?: number,
   given?: number,
 ): number {
+  checkDrop(reason, after, subject);
   if (!codes[reason].retryable) {
     node.barred.subject(subject, given ?? node.settings.clock.now());
   }

@@ -130,6 +130,8 @@ async function storageReady(): Promise<void> {
   // It rejects if a signal ends all meanwhile.
   await Promise.race([engine.ready(), late]).catch(() => {});
   clearTimeout(timer);
+  // Nobody is to come any more: the end is near.
+  if (leaving) await new Promise(() => {});
 }
 
 /** What people read when it listens. */

@@ -34,11 +34,9 @@ export class Past {
     return this.#reads().length > 0;
   }
 
-  /** It need not stay any longer. */
+  /** It need not stay any longer; the next sweep trims it. */
   release(): void {
-    for (const log of this.#pinned) {
-      if (--log.pins === 0) this.#node.logs.trim(log, this.#node.now);
-    }
+    for (const log of this.#pinned) log.pins--;
     this.#pinned.clear();
   }
 

@@ -111,16 +111,24 @@ export function refuse(name: string, fault: string | undefined): void {
   if (fault) throw new PushError("invalid_channel", `${name}: ${fault}`);
 }
 
+/** How many are sent to at once: what waits for a backplane is bounded. */
+const TOGETHER = 1_000;
+
 /** Sends to several: an id each, `undefined` where a connection is gone. */
-export function sendToEach(
+export async function sendToEach(
   connections: readonly string[],
   send: (connection: string) => Promise<string>,
 ): Promise<(string | undefined)[]> {
-  return Promise.all(connections.map((id) =>
-    send(id).catch((error) => {
-      const gone = error instanceof PushError && error.code === "not_found";
-      if (gone) return undefined;
-      throw error;
-    })
-  ));
+  const ids: (string | undefined)[] = [];
+  for (let i = 0; i < connections.length; i += TOGETHER) {
+    const some = connections.slice(i, i + TOGETHER).map((id) =>
+      send(id).catch((error) => {
+        const gone = error instanceof PushError && error.code === "not_found";
+        if (gone) return undefined;
+        throw error;
+      })
+    );
+    ids.push(...await Promise.all(some));
+  }
+  return ids;
 }

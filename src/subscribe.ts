@@ -2,7 +2,6 @@
  * `GET`: which transport is wanted, and what a connection is parked on.
  * @module
  */
-import { checkChannels, checkCount } from "./arrival.ts";
 import { type Call, demand, identify } from "./call.ts";
 import type { Present } from "./channel.ts";
 import type { Connection } from "./connection.ts";
@@ -11,6 +10,7 @@ import { ndjson, sse } from "./frame.ts";
 import { liftIdleLimit, negotiate } from "./http.ts";
 import { idOfKey } from "./key.ts";
 import type { Identity } from "./policy.ts";
+import { checkChannels, checkCount } from "./room.ts";
 import { poll, POLL_HEADERS } from "./transport/poll.ts";
 import { stream, streamHeaders } from "./transport/stream.ts";
 import {

@@ -132,6 +132,7 @@ const floors = [
     "presence.ts",
     "publisher.ts",
     "respond.ts",
+    "room.ts",
   ],
   ["arrival.ts", "cluster/announcer.ts"],
   [

@@ -20,8 +20,8 @@ const LONGEST = 86_400_000;
 interface Ticket {
   readonly subject: string;
   readonly claims: Claims;
-  /** When its token was given, if that says so. */
-  readonly issued?: number;
+  /** When its token was given; it itself, if that does not say so. */
+  readonly issued: number;
   readonly expires: number;
   /** The key of its connection. */
   readonly key: string;
@@ -45,7 +45,7 @@ export class Tickets {
   /** A ticket for one connection of `identity`. */
   async make(identity: Identity): Promise<string> {
     const now = this.#clock.now();
-    const { subject, claims, issued } = identity;
+    const { subject, claims, issued = now } = identity;
     const expires = identity.expires ?? now + LONGEST;
     const key = newKey();
     const until = now + TICKET_TIME;

@@ -45,8 +45,13 @@ interface Names {
   used: number;
 }
 
+/** How many nodes that are gone are remembered. */
+const REMEMBERED = 1_000;
+
 /** The nodes and their connections. */
 export class Members {
+  /** Nodes that are gone: what was written before that was heard may name them. */
+  readonly #gone = new Set<string>();
   readonly nodes: Map<string, NodeEntry> = new Map();
   /** This node. */
   readonly self: NodeEntry;
@@ -66,6 +71,19 @@ export class Members {
     let node = this.nodes.get(id);
     if (!node) this.nodes.set(id, node = new NodeEntry(id));
     return node;
+  }
+
+  /** Nodes that others know, though this one may never have heard them. */
+  mention(ids: readonly string[]): void {
+    for (const id of ids) if (!this.#gone.has(id)) this.node(id);
+  }
+
+  /** The node called `id` is no more. */
+  remove(id: string): void {
+    this.nodes.delete(id);
+    this.#gone.add(id);
+    if (this.#gone.size <= REMEMBERED) return;
+    for (const oldest of this.#gone) return void this.#gone.delete(oldest);
   }
 
   /** The nodes but this one. */

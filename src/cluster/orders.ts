@@ -6,7 +6,7 @@
 import type { Report } from "./report.ts";
 import type { DropOrder } from "./said.ts";
 
-/** How many are remembered while the others hear nothing; the oldest go first. */
+/** How many are remembered while the backplane is away; the oldest go first. */
 const MOST = 10_000;
 
 /** What a node has ordered, and not all others are known to have heard. */
@@ -37,9 +37,22 @@ export class Orders {
   give(order: DropOrder, now: number): void {
     const { id, subject, reason } = order;
     const about = JSON.stringify([id, subject, reason]);
-    remember(this.#due, about, order);
-    remember(this.#given, about, { ...order, given: now });
+    // What is ordered again is the newest.
+    this.#due.delete(about);
+    this.#due.set(about, order);
+    this.#given.delete(about);
+    this.#given.set(about, { ...order, given: now });
     if (!this.#asking) void this.#confirm();
+  }
+
+  /** The backplane is away: all cannot be remembered. */
+  trim(): void {
+    for (const orders of [this.#due, this.#given]) {
+      for (const oldest of orders.keys()) {
+        if (orders.size <= MOST) break;
+        orders.delete(oldest);
+      }
+    }
   }
 
   /** Some node may have missed them. */
@@ -75,16 +88,4 @@ export class Orders {
     }
     this.#asking = false;
   }
-}
-
-function remember(
-  orders: Map<string, DropOrder>,
-  about: string,
-  order: DropOrder,
-): void {
-  // What is ordered again is the newest.
-  orders.delete(about);
-  orders.set(about, order);
-  if (orders.size <= MOST) return;
-  for (const oldest of orders.keys()) return void orders.delete(oldest);
 }

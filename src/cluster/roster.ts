@@ -8,7 +8,7 @@
  * @module
  */
 import type { Backplane } from "../backplane.ts";
-import { drop, dropSubject } from "../drops.ts";
+import { checkDrop, drop, dropSubject } from "../drops.ts";
 import { type DropReason, PushError } from "../errors.ts";
 import type { Frame } from "../frame.ts";
 import { newNodeId } from "../key.ts";
@@ -107,12 +107,14 @@ export class Roster implements Peers {
 
   /** Has a connection ended wherever else it is. */
   drop(id: string, reason: DropReason, after?: number): void {
-    this.#bar(id, reason);
+    checkDrop(reason, after);
+    if (reason === "kicked") this.#node.barred.ticket(id, this.#now);
     this.#speaker.orders.give({ id, reason, after }, this.#now);
   }
 
   /** The same for all of a subject; how many are known and not here. */
   dropSubject(subject: string, reason: DropReason, after?: number): number {
+    checkDrop(reason, after, subject);
     this.#speaker.orders.give({ subject, reason, after }, this.#now);
     const found = new Set<string>();
     for (const { members } of this.#members.others) {
@@ -196,7 +198,7 @@ export class Roster implements Peers {
     node.number = said.number;
     node.missed = 0;
     // Who has begun while one of them stood still has not heard of that one.
-    for (const id of said.nodes ?? []) this.#members.node(id);
+    this.#members.mention(said.nodes ?? []);
     const untold = (said.watch ?? []).filter((each) => !node.watched.has(each));
     // What follows from it is told by who said it, and known to all.
     const tell = said.watch || this.#members.watching
@@ -271,20 +273,17 @@ export class Roster implements Peers {
 
   #obey(order: DropOrder): void {
     const { id, subject, reason, after, given } = order;
-    if (subject !== undefined) {
-      dropSubject(this.#node, subject, reason, after, given);
-    }
+    const node = this.#node;
+    if (subject !== undefined) dropSubject(node, subject, reason, after, given);
     if (id === undefined) return;
-    const connection = this.#node.connections.get(id);
-    if (!connection) return this.#bar(id, reason);
+    const connection = node.connections.get(id);
+    // Who is sent away from another node may come to this one next, with a ticket.
+    const bars = !connection && reason === "kicked";
+    if (bars) node.barred.ticket(id, this.#now);
+    if (!connection) return;
     // One that has come since is not meant by an order that is repeated.
     if (given !== undefined && connection.awaySince > given) return;
-    drop(this.#node, connection, reason, after);
-  }
-
-  /** Whoever is sent away from another node may come to this one next, with a ticket. */
-  #bar(id: string, reason: DropReason): void {
-    if (reason === "kicked") this.#node.barred.ticket(id, this.#now);
+    drop(node, connection, reason, after);
   }
 
   /** A node is gone, and with it who was nowhere else. */
@@ -294,7 +293,7 @@ export class Roster implements Peers {
     forget(this.#members, node, tell);
     // The others have not heard us for long: they have to be told again.
     if (node === this.#members.self) return this.#again();
-    this.#members.nodes.delete(id);
+    this.#members.remove(id);
     this.#questions.answered(id);
   }
 }

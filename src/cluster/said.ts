@@ -23,9 +23,11 @@ export type Joined = [
   ago: number,
   subject?: string,
 ];
+/** A string, unless a policy in JavaScript has given something else. */
+const Subject = v.custom<string>((subject) => subject !== null);
 const known = [v.string(), v.number(), Parked, v.number()] as const;
 const Joined: v.GenericSchema<unknown, Joined> = v.union([
-  v.tuple([...known, v.string()]),
+  v.tuple([...known, Subject]),
   v.tuple(known),
 ]);
 

@@ -62,11 +62,12 @@ export class Speaker {
     this.#backplane = backplane;
     this.#members = members;
     this.#questions = questions;
-    this.orders = new Orders(() => {
+    const ask = () => {
       const answers = questions.ask("", this.#node.settings.clock.now());
       this.soon();
       return answers;
-    });
+    };
+    this.orders = new Orders(ask);
   }
 
   /** How much is to be told, or may have to be told again. */
@@ -218,6 +219,7 @@ export class Speaker {
     } catch (error) {
       // Published or not, the same is published again: a repeat is told by its number.
       sending.failed = true;
+      this.orders.trim();
       if (!isAway(error)) this.#node.fail(error);
     }
   }
