@@ -11,7 +11,7 @@ import type { EngineOptions } from "../src/options.ts";
 import { PushError } from "../src/errors.ts";
 import { idOfKey, newKey } from "../src/key.ts";
 import { HandBackplane } from "./hand_backplane.ts";
-import { manualClock, test } from "./harness.ts";
+import { manualClock, test, turn } from "./harness.ts";
 import { Recorder } from "./recorder.ts";
 
 /** An engine whose clock stands still, with what happened to its connections. */
@@ -133,6 +133,32 @@ test("connect() with since=earliest gives all that is held, without reset (O10)"
   const since = "earliest";
   const connection = await engine.connect({ channels: ["a", "b"], since });
   assertEquals(new Recorder(connection).got, [2, 3, 4], "$all: the present");
+});
+
+test("since=earliest makes no reset of what has just grown too old (O10)", async () => {
+  const { now, schedule } = manualClock();
+  let passed = 0;
+  const clock = { now: () => now() + passed, schedule };
+  const { engine } = setup({ clock, history: { age: 1_000 } });
+  await engine.publish("a", 1);
+  passed = 999;
+  await engine.publish("a", 2);
+  await turn();
+  // No sweep comes by.
+  passed = 1_500;
+  const since = "earliest";
+  const connection = await engine.connect({ channels: ["a"], since });
+  const { got } = new Recorder(connection);
+  assertEquals(got, [1, 2]);
+});
+
+test("a connection that began without any channel hears what goes to all from its first on", async () => {
+  const { engine } = setup();
+  const { key } = await engine.connect({ channels: [], bare: true });
+  await engine.sendToAll("all", 1);
+  const known = await engine.connect({ channels: ["a"], key });
+  await engine.sendToAll("all", 2);
+  assertEquals(new Recorder(known).got, [2]);
 });
 
 test("since=earliest of a known connection loses nothing that was sent to it meanwhile", async () => {

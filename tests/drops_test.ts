@@ -1,5 +1,5 @@
 /** PROTOCOL N12: connections whose identity ends, and those sent away for good. */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { createEngine } from "../src/engine.ts";
 import { PushError } from "../src/errors.ts";
 import { newKey } from "../src/key.ts";
@@ -82,6 +82,20 @@ test("dropSubject() for good bars what the subject has, and a request to come ba
   assertEquals(barred.has(ann, 0), true);
   clock.advance(86_400_000);
   assertEquals(barred.has(ann, 0), false);
+});
+
+test("drop() and dropSubject() refuse what no node could be told", async () => {
+  const engine = createEngine({ clock: manualClock() });
+  const { id } = await engine.connect({ channels: ["a"] });
+  for (const after of [Infinity, NaN, -1]) {
+    assertThrows(() => engine.drop(id, "slow", after), RangeError, "after is");
+    assertThrows(() => engine.dropSubject("ann", "slow", after), RangeError);
+  }
+  const wrong = "bored" as "kicked";
+  assertThrows(() => engine.drop(id, wrong), RangeError, "bored");
+  const seven = 7 as unknown as string;
+  assertThrows(() => engine.dropSubject(seven), TypeError, "string");
+  assertEquals(engine.connections.size, 1);
 });
 
 test("drop() for good ends the ticket of a connection, unless a listener keeps it", async () => {

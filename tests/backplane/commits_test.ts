@@ -1,10 +1,12 @@
 /** Group commit: what waits for it is written in order, and bounded. */
 import { assertEquals, assertRejects } from "@std/assert";
+import { createEngine } from "../../src/engine.ts";
 import type { Draft } from "../../src/backplane.ts";
 import { Commits } from "../../src/backplane/commits.ts";
 import { PushError } from "../../src/errors.ts";
 import { draft } from "../ear.ts";
 import { test } from "../harness.ts";
+import { Folder } from "./files.ts";
 
 /** Commits of so many messages each, and what they have written. */
 function commitsOf(most: number) {
@@ -80,4 +82,17 @@ test("a commit that fails is told to all that wait for it, and to no other", asy
   assertEquals(written, ["0", "1", "2"]);
   await commits.close();
   await assertRejects(async () => await commits.publish(draft()), PushError);
+});
+
+test("sendTo() reaches any number of connections, though so many may not wait", async () => {
+  using folder = new Folder();
+  const engine = createEngine({ backplane: folder.open() });
+  await engine.ready();
+  const ids: string[] = [];
+  for (let n = 0; n < 12_000; n++) {
+    ids.push((await engine.connect({ channels: ["a"] })).id);
+  }
+  const sent = await engine.sendTo(ids, "x", 1);
+  assertEquals(new Set(sent).size, ids.length);
+  await engine.close();
 });

@@ -24,6 +24,18 @@ test("who follows a channel at other nodes is found by name and by pattern", () 
   assertEquals([following("a/b"), following("c")], [[], ["y"]]);
 });
 
+test("a node that is gone is not brought back by those who had not heard of it yet", () => {
+  const { members } = setup();
+  members.mention(["two", "three"]);
+  assertEquals([...members.nodes.keys()], ["self", "one", "two", "three"]);
+  members.remove("three");
+  members.mention(["three"]);
+  assertEquals([...members.nodes.keys()], ["self", "one", "two"]);
+  for (let n = 0; n < 1_000; n++) members.remove(`n${n}`);
+  members.mention(["n999", "three"]);
+  assertEquals(members.nodes.size, 4, "it is long ago");
+});
+
 test("a connection at several nodes follows what it does at any of them", () => {
   const { members, one, two } = setup();
   members.set(one, "x", "ann", ["a"]);

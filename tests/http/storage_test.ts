@@ -57,3 +57,21 @@ testRedis(
     assertEquals((await publish(`${server.url}/a`, 1)).status, 200);
   },
 );
+
+testRedis(
+  "a server that is ended while it waits for Redis never listens",
+  async () => {
+    await using service = await Service.redis();
+    await service.kill();
+    const port = await freePort();
+    await using child = new Child(startCommand(), {
+      PORT: String(port),
+      HALLEY_REDIS: `redis://127.0.0.1:${service.port}`,
+    });
+    // It has been there, and found nobody.
+    await child.says("halley: ");
+    child.kill("SIGTERM");
+    assertEquals(await child.exit, 0, child.output);
+    assertEquals(child.output.includes(`:${port}`), false, child.output);
+  },
+);
