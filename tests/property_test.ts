@@ -59,7 +59,7 @@ const STEPS: Record<string, number> = {
   answer: 6,
   sendTo: 5,
   sendToAll: 2,
-  skip: 2,
+  overtake: 2,
   repeat: 2,
   fail: 1,
   sweep: 3,
@@ -204,8 +204,8 @@ export class Play {
       case "deliver":
         for (let i = 0; i <= second % 5; i++) world.deliver(number);
         return;
-      case "skip":
-        return world.skip(number);
+      case "overtake":
+        return world.overtake(number);
       case "repeat":
         return world.repeat(number);
       case "turn":

@@ -191,8 +191,8 @@ export class World {
     } else feed.listener.frame(this.frames[feed.seq++]!);
   }
 
-  /** Skips a message of engine `node`'s feed, which has to ask again. */
-  skip(node: number): void {
+  /** Engine `node`'s feed is given the message after the next: it has to ask again. */
+  overtake(node: number): void {
     const feed = this.#feeds.get(node);
     if (!feed || feed.epoch !== this.epoch || feed.seq < this.feedFloor) return;
     const after = this.frames[feed.seq + 1];

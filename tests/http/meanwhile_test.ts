@@ -84,12 +84,17 @@ for (const [code, end] of Object.entries(ENDS)) {
   });
 }
 
+/** Polls `a` once, for a connection that can be resumed. */
+async function polled(url: string) {
+  const get = (path: string) => fetch(`${url}${path}`, { headers });
+  const { key, id, connection } = await (await get("/a?transport=poll")).json();
+  return { get, key, id, connection };
+}
+
 test("a resume that names no channels follows those that the policy was asked about (N6.5)", async () => {
   await using halley = await world();
-  const { url, engine } = halley;
-  const get = (path: string) => fetch(`${url}${path}`, { headers });
-  const first = await (await get("/a?transport=poll")).json();
-  const { key, id, connection } = first;
+  const { engine } = halley;
+  const { get, key, id, connection } = await polled(halley.url);
   const query = `transport=poll&wait=0&since=${id}&key=${key}`;
   const held = halley.hold();
   const late = get(`?${query}`);
@@ -105,10 +110,8 @@ test("a resume that names no channels follows those that the policy was asked ab
 
 test("a resume that names no channels goes on if its connection has gone meanwhile", async () => {
   await using halley = await world();
-  const { url, engine } = halley;
-  const get = (path: string) => fetch(`${url}${path}`, { headers });
-  const first = await (await get("/a?transport=poll")).json();
-  const { key, id, connection } = first;
+  const { engine } = halley;
+  const { get, key, id, connection } = await polled(halley.url);
   const held = halley.hold();
   const late = get(`?transport=poll&wait=0&since=${id}&key=${key}`);
   const go = await held;

@@ -9,16 +9,23 @@ import { publish } from "./halley.ts";
 const testNats = testWith("nats-server");
 const testRedis = testWith("redis-server");
 
+/** A server whose service is away, and that does not listen yet. */
+async function waiting(service: Service, kind: "nats" | "redis") {
+  await service.kill();
+  const port = await freePort();
+  const child = new Child(startCommand(), {
+    PORT: String(port),
+    [`HALLEY_${kind.toUpperCase()}`]: `${kind}://127.0.0.1:${service.port}`,
+  });
+  return { child, port };
+}
+
 testNats(
   "a server that starts before NATS says what it waits for, and then serves",
   async () => {
     await using service = await Service.nats();
-    await service.kill();
-    const port = await freePort();
-    await using child = new Child(startCommand(), {
-      PORT: String(port),
-      HALLEY_NATS: `nats://127.0.0.1:${service.port}`,
-    });
+    const { child, port } = await waiting(service, "nats");
+    await using _ = child;
     await child.says("NATS does not answer yet");
     await service.restart();
     await child.says(`:${port}`);
@@ -62,12 +69,8 @@ testRedis(
   "a server that is ended while it waits for Redis never listens",
   async () => {
     await using service = await Service.redis();
-    await service.kill();
-    const port = await freePort();
-    await using child = new Child(startCommand(), {
-      PORT: String(port),
-      HALLEY_REDIS: `redis://127.0.0.1:${service.port}`,
-    });
+    const { child, port } = await waiting(service, "redis");
+    await using _ = child;
     // It has been there, and found nobody.
     await child.says("halley: ");
     child.kill("SIGTERM");
