@@ -7,9 +7,13 @@ import process from "node:process";
 import { format, metrics, shown } from "./metrics.ts";
 import type { Round } from "./result.ts";
 import type { Job, Watcher } from "./run.ts";
+import type { Count } from "./stage.ts";
 
 /** How long a round takes besides publishing, in s, before one has been seen. */
 const OVERHEAD = 14;
+
+/** How often it looks how many are open, in ms. */
+const LOOK_EVERY = 1_000;
 
 /** Writes progress to standard error. */
 export class Progress implements Watcher {
@@ -23,6 +27,10 @@ export class Progress implements Watcher {
   #phase = "";
   #phaseBegan = Date.now();
   #timer: ReturnType<typeof setInterval> | undefined;
+  #looks: ReturnType<typeof setInterval> | undefined;
+  #count: (() => Promise<Count>) | undefined;
+  #seen: { at: number; received: number } | undefined;
+  #now = "";
 
   /** For all rounds of these jobs. */
   constructor(todo: readonly Job[], repeat: number) {
@@ -31,6 +39,7 @@ export class Progress implements Watcher {
     this.#guessed = this.#left.reduce((sum, time) => sum + time, 0) * repeat;
     if (process.stderr.isTTY) {
       this.#timer = setInterval(() => this.#draw(), 200);
+      this.#looks = setInterval(() => void this.#look(), LOOK_EVERY);
     }
   }
 
@@ -39,6 +48,7 @@ export class Progress implements Watcher {
     this.#label = `${scenario.name} ${transport}, ${subject.title}${on}, ` +
       `round ${round + 1}: ${plan.connections} connections`;
     if (scenario.name !== "park") this.#label += `, ${plan.rate}/s`;
+    this.#now = "";
     this.phase("starting");
   }
 
@@ -47,6 +57,25 @@ export class Progress implements Watcher {
     this.#phaseBegan = Date.now();
     this.#draw();
   };
+
+  live(count: (() => Promise<Count>) | undefined): void {
+    this.#count = count;
+    this.#seen = undefined;
+    this.#now = "";
+  }
+
+  /** How many are open now, and how fast they are delivered to. */
+  async #look(): Promise<void> {
+    const count = this.#count;
+    const found = await count?.().catch(() => undefined);
+    if (!found || count !== this.#count) return;
+    const [at, before] = [Date.now(), this.#seen];
+    const { open, received } = found;
+    this.#seen = { at, received };
+    const got = Math.max(0, received - (before?.received ?? received));
+    const rate = before ? got / (at - before.at) * 1_000 : 0;
+    this.#now = `, ${whole(open)} open, ${whole(rate)} deliveries/s`;
+  }
 
   ended(job: Job, round: Round | Error): void {
     this.#done++;
@@ -66,6 +95,7 @@ export class Progress implements Watcher {
   /** Ends the line. */
   stop(): void {
     clearInterval(this.#timer);
+    clearInterval(this.#looks);
     this.#clear();
   }
 
@@ -76,7 +106,7 @@ export class Progress implements Watcher {
     const eta = Math.max(0, this.#guessed * pace - elapsed);
     const since = ((Date.now() - this.#phaseBegan) / 1_000).toFixed(0);
     const line = `${this.#done + 1}/${this.#total} ${this.#label}: ` +
-      `${this.#phase} ${since} s; ${clock(eta)} to go`;
+      `${this.#phase} ${since} s${this.#now}; ${clock(eta)} to go`;
     const width = process.stderr.columns ?? 80;
     this.#clear();
     process.stderr.write(line.slice(0, width - 1));
@@ -92,6 +122,10 @@ function guess({ plan, scenario }: Job): number {
   const opening = plan.connections / 1_500;
   const park = scenario.name === "park" ? 3 * opening + 14 : 0;
   return OVERHEAD + opening + park + plan.seconds + plan.warmUp;
+}
+
+function whole(number: number): string {
+  return Math.round(number).toLocaleString("en-US");
 }
 
 function clock(seconds: number): string {

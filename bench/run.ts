@@ -6,7 +6,7 @@ import type { Cell, Round } from "./result.ts";
 import type { Plan } from "./plan.ts";
 import type { Runtime } from "./runtimes.ts";
 import type { Scenario } from "./scenarios.ts";
-import { Stage } from "./stage.ts";
+import { type Count, Stage } from "./stage.ts";
 import type { Subject, Transport } from "./subjects/table.ts";
 
 /** How long a server is left alone before its memory is read, in ms. */
@@ -25,6 +25,8 @@ export interface Job {
 export interface Watcher {
   began(job: Job, round: number): void;
   phase(text: string): void;
+  /** Where it can look how far a round is, until it is over. */
+  live(count: (() => Promise<Count>) | undefined): void;
   ended(job: Job, round: Round | Error): void;
 }
 
@@ -68,7 +70,7 @@ export function jobs(
 export async function measure(
   job: Job,
   course: Course,
-  phase: (text: string) => void,
+  watcher: Pick<Watcher, "phase" | "live">,
 ): Promise<Round> {
   const { scenario, transport, runtime, subject, plan } = job;
   const { heartbeat, handicap = 0, settle = SETTLE } = course;
@@ -76,9 +78,11 @@ export async function measure(
   const stage = await Stage.start(
     { subject, runtime, transport, plan, heartbeat, resumes, settle, handicap },
   );
+  watcher.live(() => stage.count());
   try {
-    return await scenario.perform(stage, phase);
+    return await scenario.perform(stage, (text) => watcher.phase(text));
   } finally {
+    watcher.live(undefined);
     await stage.end();
   }
 }
@@ -105,7 +109,7 @@ export async function run(
       watcher.began(job, round);
       try {
         const found = await Promise.race([
-          measure(job, course, watcher.phase),
+          measure(job, course, watcher),
           interruption(course.signal),
         ]);
         cells[i]!.rounds.push(found);

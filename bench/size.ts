@@ -158,7 +158,7 @@ export async function size(
     });
     for (let i = 0; i < course.repeat; i++) {
       watcher.began({ ...job, plan }, i);
-      const round = await measure({ ...job, plan }, course, watcher.phase);
+      const round = await measure({ ...job, plan }, course, watcher);
       watcher.ended({ ...job, plan }, round);
       rounds.push(round);
     }

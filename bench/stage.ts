@@ -40,6 +40,12 @@ export interface Staging {
   readonly handicap?: number;
 }
 
+/** Deliveries so far, and open connections. */
+export interface Count {
+  readonly received: number;
+  readonly open: number;
+}
+
 /** A server and its load. */
 export class Stage {
   readonly staging: Staging;
@@ -175,8 +181,8 @@ export class Stage {
   }
 
   /** Deliveries so far, and open connections. */
-  async count(): Promise<{ received: number; open: number }> {
-    const counts = await this.all<{ received: number; open: number }>("count");
+  async count(): Promise<Count> {
+    const counts = await this.all<Count>("count");
     return {
       received: counts.reduce((sum, { received }) => sum + received, 0),
       open: counts.reduce((sum, { open }) => sum + open, 0),

@@ -111,7 +111,7 @@ async function booksOf(
   };
   const { signal } = new AbortController();
   const course = { repeat: 1, heartbeat, settle: 0, signal };
-  const { accounts } = await measure(job, course, () => {});
+  const { accounts } = await measure(job, course, { phase() {}, live() {} });
   return accounts!;
 }
 

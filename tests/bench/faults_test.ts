@@ -41,7 +41,7 @@ async function found(
   };
   const { signal } = new AbortController();
   const course = { repeat: 1, heartbeat: 60_000, settle: 0, handicap, signal };
-  const round = await measure(job, course, () => {});
+  const round = await measure(job, course, { phase() {}, live() {} });
   return { ...round, accounts: round.accounts! };
 }
 
