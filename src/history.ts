@@ -4,9 +4,9 @@
  */
 import type { Backplane } from "./backplane.ts";
 import type { History, HistoryOptions } from "./channel.ts";
-import { PushError } from "./errors.ts";
 import type { Log } from "./log.ts";
 import type { Node } from "./node.ts";
+import { Past } from "./past.ts";
 import { formatId } from "./position.ts";
 import { locate } from "./resume.ts";
 
@@ -18,15 +18,9 @@ export async function readHistory(
   options: HistoryOptions,
 ): Promise<History> {
   const { since } = options;
-  let pinned: Log | undefined;
-  /** What is read of a log stays there until it is answered. */
-  const pin = (log?: Log) => {
-    if (log) log.pins++;
-    if (pinned && --pinned.pins === 0) node.logs.trim(pinned, node.now);
-    pinned = log;
-  };
+  const past = new Past(node, [channel]);
   try {
-    // Once more whenever the order ends, or the feed loses a part of it, meanwhile.
+    // Once more if the order ends meanwhile.
     for (;;) {
       const { epoch } = node;
       const start = since === undefined
@@ -37,17 +31,14 @@ export async function readHistory(
       if (start?.early) return { frames: [], id: since!, reset: false };
       const gone = start !== undefined && start.epoch !== epoch;
       const after = gone ? 0 : start?.seq ?? 0;
+      await past.read(after);
+      if (node.epoch !== epoch) continue;
       const log = node.logs.open(channel);
-      pin(log);
-      const read = node.recovery.fill(log, after);
-      if (!read) {
-        const reset = gone || (start !== undefined && log.floor > after);
-        return { ...part(node, log, after, options), reset };
-      }
-      if (!await read) throw new PushError("unavailable");
+      const reset = gone || (start !== undefined && log.floor > after);
+      return { ...part(node, log, after, options), reset };
     }
   } finally {
-    pin();
+    past.trim();
   }
 }
 
