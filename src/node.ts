@@ -124,8 +124,8 @@ export class Node implements Host, FeedHost, FlushHost, RecoveryHost {
       }
     }
     const frame = this.#newest!;
-    // What came before this node was there is nobody's news.
-    if (this.epoch === "") return;
+    // What came before this node was there is nobody's news; but who was there is.
+    if (this.epoch === "" && frame.log !== NODES) return;
     if (frame.log.startsWith("$")) this.peers?.hear(frame);
     if (frame.log !== NODES) this.events.emit("message", frame);
   }

@@ -63,6 +63,7 @@ const floors = [
     "client/transports.ts",
     "cluster/learn.ts",
     "cluster/orders.ts",
+    "cluster/recall.ts",
     "log.ts",
     "protocol/bayeux/format.ts",
     "protocol/bayeux/framing.ts",

@@ -19,6 +19,7 @@ import type { Node, Peers } from "../node.ts";
 import { missed } from "../presence.ts";
 import { Announcer } from "./announcer.ts";
 import { Questions } from "./questions.ts";
+import { recall } from "./recall.ts";
 import { type DropOrder, type Said, saidIn } from "./said.ts";
 import { Speaker } from "./speaker.ts";
 import { Watchers } from "./watchers.ts";
@@ -50,17 +51,10 @@ export class Roster implements Peers {
 
   constructor(node: Node, backplane: Backplane) {
     this.#node = node;
-    this.#speaker = new Speaker(
-      node,
-      backplane,
-      this.#members,
-      this.#questions,
-    );
-    this.#announcer = new Announcer(
-      backplane,
-      this.#members,
-      (error) => node.fail(error),
-    );
+    const [members, questions] = [this.#members, this.#questions];
+    const fail = (error: unknown) => node.fail(error);
+    this.#speaker = new Speaker(node, backplane, members, questions);
+    this.#announcer = new Announcer(backplane, members, fail);
     const changed = ({ id }: { readonly id: string }) =>
       this.#speaker.changed(id);
     node.events.on("connect", changed);
@@ -181,8 +175,14 @@ export class Roster implements Peers {
     this.#speaker.say("hello");
   }
 
-  /** Takes a message of a node, this one included; or what it told of joins. */
+  /**
+   * Takes a message of a node, this one included, or from before it was there; or what
+   * a node told of joins.
+   */
   hear(frame: Frame): void {
+    if (this.#node.epoch === "") {
+      return recall(this.#members, frame, this.#now - SILENT * BEAT);
+    }
     try {
       if (frame.log === NODES) this.#hear(frame, saidIn(frame.data));
       else if (frame.kind !== "message") this.#announcer.heard(frame);

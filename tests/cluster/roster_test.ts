@@ -86,6 +86,36 @@ test("sendTo() at a new node does not pass over one that others know, and that s
   assertEquals(data(recorder), [2]);
 });
 
+test("sendTo() at a new node does not pass over one that spoke before it began, and stands still", async () => {
+  const cluster = await Cluster.start(1);
+  const [one] = cluster.engines as [Engine];
+  const recorder = await listen(one, ["a"]);
+  await cluster.said();
+  cluster.freeze(one);
+  const two = cluster.add();
+  await cluster.settle();
+  const { id } = recorder.connection;
+  const sending = codeOf(two.sendTo(id, "x", 1));
+  await cluster.pass(6_000);
+  assertEquals(await sending, "unavailable");
+  cluster.thaw(one);
+  await cluster.pass(1_000);
+  await two.sendTo(id, "x", 2);
+  await turn();
+  assertEquals(data(recorder), [2]);
+});
+
+test("sendTo() at a new node asks none that has said goodbye, or been silent for 20 s", async () => {
+  const cluster = await Cluster.start(2);
+  const [one, two] = cluster.engines as [Engine, Engine];
+  await two.close();
+  cluster.kill(one);
+  await cluster.pass(21_000);
+  const three = cluster.add();
+  await cluster.settle();
+  assertEquals(await codeOf(three.sendTo("nobody", "x", 1)), "not_found");
+});
+
 test("sendTo() finds a connection that comes to its own node while the others are asked", async () => {
   const cluster = await Cluster.start(2);
   const [one, two] = cluster.engines as [Engine, Engine];
