@@ -4,6 +4,7 @@
  * once each; it checks nothing, remembers nothing and resumes nobody.
  * @module
  */
+import { RawPolls } from "./raw_poll.ts";
 import { HEADERS, Members, read, type Served } from "./served.ts";
 
 type Controller = ReadableStreamDefaultController<Uint8Array>;
@@ -16,6 +17,7 @@ export function raw({ heartbeat }: { heartbeat: number }): Served {
     sse: new Members<Controller>(),
     stream: new Members<Controller>(),
   };
+  const polls = new RawPolls();
   const ping = {
     sse: encoder.encode(`event: control\ndata: {"type":"heartbeat"}\n\n`),
     stream: encoder.encode(`{"type":"heartbeat"}\n`),
@@ -64,6 +66,7 @@ export function raw({ heartbeat }: { heartbeat: number }): Served {
       const bytes = encoder.encode(wires[wire]);
       for (const one of members[wire].of(channel, to)) one.enqueue(bytes);
     }
+    if (polls.used) polls.publish(channel, to, json);
     return new Response(`{"id":"${id}"}`);
   }
 
@@ -74,9 +77,11 @@ export function raw({ heartbeat }: { heartbeat: number }): Served {
       if (asked.kind === "publish") {
         return publish(request, asked.channel, asked.to);
       }
-      const ndjson = request.headers.get("accept") === "application/x-ndjson";
-      return subscribe(ndjson ? "stream" : "sse", asked.channels);
+      const accept = request.headers.get("accept");
+      if (accept === "application/json") return polls.subscribe(request, asked);
+      const wire = accept === "application/x-ndjson" ? "stream" : "sse";
+      return subscribe(wire, asked.channels);
     },
-    size: () => members.sse.size + members.stream.size,
+    size: () => members.sse.size + members.stream.size + polls.size,
   };
 }

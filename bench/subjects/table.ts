@@ -182,7 +182,7 @@ function onNode(name: string, title: string, file: string, from: string) {
 /** All of them by name; the first is what the others are divided by. */
 export const subjects: readonly Subject[] = [
   served("raw", "raw", here("./raw.ts"), {
-    dialects: { sse: "sse", stream: "stream" },
+    dialects: ALL,
   }),
   halleyAt("halley"),
   served("hono", "Hono streamSSE", here("./hono.ts"), { from: "hono" }),
